@@ -1,0 +1,95 @@
+"""The onnxruntime engine: the core install's way to run a model, without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onoma.config import read_json
+from onoma.errors import OnomaError
+from onoma.types import Encoded, FloatArray, IntArray, TokenBatch
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+
+TEXT, LABELS = "text.onnx", "labels.onnx"
+
+
+class OnnxEngine:
+    """Runs `text.onnx` and `labels.onnx`, each loaded when it is first needed.
+
+    Args:
+        folder: holds the two graphs.
+        weights: the model's weights by name; the graphs refer to them.
+        threads: CPU threads; None lets onnxruntime choose.
+    """
+
+    def __init__(self, folder: Path, weights: Mapping[str, FloatArray], *, threads: int | None = None) -> None:
+        for name in (TEXT, LABELS):
+            if not (folder / name).is_file():
+                raise OnomaError(
+                    f"{folder / name} does not exist; export the model to ONNX, or load it with engine='torch'."
+                )
+        self._used = read_json(folder / "weights.json")
+        self._folder = folder
+        self._weights = weights
+        self._threads = threads
+
+    def encode(self, batch: TokenBatch) -> Encoded:
+        """Encode padded windows."""
+        inputs = {
+            "token_ids": batch.token_ids,
+            "attention_mask": batch.attention_mask,
+            "case_ids": batch.case_ids,
+            "pool": batch.pool,
+        }
+        start, end, residual = self._text.run(["start", "end", "residual"], inputs)
+        return Encoded(start, end, residual, batch.unit_counts)
+
+    def encode_labels(self, token_ids: IntArray, attention_mask: IntArray) -> FloatArray:
+        """Encode padded labels [L, T] to unit-length vectors [L, D]."""
+        vectors: FloatArray = self._labels.run(["vectors"], {"token_ids": token_ids, "attention_mask": attention_mask})[
+            0
+        ]
+        return vectors
+
+    @cached_property
+    def _text(self) -> onnxruntime.InferenceSession:
+        return self._session(TEXT)
+
+    @cached_property
+    def _labels(self) -> onnxruntime.InferenceSession:
+        return self._session(LABELS)
+
+    def _session(self, name: str) -> onnxruntime.InferenceSession:
+        """Open a graph and hand it the weights that it refers to."""
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(3)
+        options = onnxruntime.SessionOptions()
+        if self._threads is not None:
+            options.intra_op_num_threads = self._threads
+        names = self._used.get(name, [])
+        lacking = [entry for entry in names if entry not in self._weights]
+        if lacking:
+            raise OnomaError(
+                f"{name} needs the weight {lacking[0]}, which model.safetensors lacks; fetch the model again."
+            )
+        values = [
+            onnxruntime.OrtValue.ortvalue_from_numpy(np.asarray(self._weights[entry], order="C")) for entry in names
+        ]
+        options.add_external_initializers(names, values)
+        try:
+            return onnxruntime.InferenceSession(
+                str(self._folder / name), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises many kinds, none of them ours
+            reason = str(error).splitlines()[0]
+            raise OnomaError(
+                f"{self._folder / name} cannot be run ({reason}); the model is damaged, fetch it again."
+            ) from None

@@ -1,0 +1,29 @@
+"""Losses on logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, *, alpha: float, gamma: float) -> Tensor:
+    """Focal loss (Lin et al. 2017, arXiv 1708.02002), summed and divided by the number of positives.
+
+    Computed from log-sigmoids, so it stays finite for any logit. With `alpha=0.5, gamma=0` it is half the binary
+    cross-entropy.
+
+    Args:
+        logits, targets, weights: equal shapes; targets in {0, 1}, weight 0 leaves an element out.
+        alpha: weight of positives (negatives get 1 - alpha).
+        gamma: how strongly well-classified elements are discounted.
+
+    Returns:
+        a scalar.
+    """
+    signed = torch.where(targets > 0, logits, -logits)
+    log_probability = functional.logsigmoid(signed)
+    discount = torch.sigmoid(-signed) ** gamma if gamma else 1.0
+    balance = torch.where(targets > 0, alpha, 1 - alpha)
+    total = -(weights * balance * discount * log_probability).sum()
+    return total / (weights * targets).sum().clamp(min=1.0)
