@@ -14,7 +14,7 @@ import typer
 
 from onoma.errors import OnomaError
 from onoma.files import abandon_stdout, check_paths, open_output, read_input
-from onoma.labels.read import parse_labels, read_labels
+from onoma.labels.read import split_labels, read_labels
 from onoma.marks import visible_in_line
 from onoma.output import Format, Item, Screen, format_items, to_json
 from onoma.text.formats import read_rows
@@ -184,7 +184,7 @@ def _labels(names: str | None, file: Path | None) -> list[Label]:
     if names is None and file is None:
         typer.echo('error: no labels given; add --labels person,"chemical compound" or --labels-file FILE.', err=True)
         raise typer.Exit(2)
-    return [*(parse_labels(names) if names is not None else []), *(read_labels(file) if file is not None else [])]
+    return [*(split_labels(names) if names is not None else []), *(read_labels(file) if file is not None else [])]
 
 
 def _path(model: str) -> str | None:

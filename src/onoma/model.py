@@ -19,8 +19,8 @@ from onoma.labels.labelset import Labels, LabelSet, parse_labels
 from onoma.pipeline import Question, Stages, extract
 from onoma.text.tokenizer import SubwordTokenizer
 from onoma.text.windows import Windower
-from onoma.types import Extraction, FloatArray, Overlap
-from onoma.weights import read_weights, write_weights
+from onoma.types import Extraction, Overlap
+from onoma.weights import Weights, read_weights
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
 BATCH_TOKENS = 2048
@@ -39,7 +39,7 @@ class NER:
 
     Args:
         config: the model's configuration.
-        weights: all its weights by name, float32.
+        weights: all its weights by name.
         engine: runs the encoders.
         tokenizer: of both encoders.
         thresholds: the thresholds that come with the model.
@@ -53,7 +53,7 @@ class NER:
     def __init__(
         self,
         config: ModelConfig,
-        weights: Mapping[str, FloatArray],
+        weights: Weights,
         engine: Engine,
         tokenizer: SubwordTokenizer,
         thresholds: Thresholds,
@@ -63,7 +63,7 @@ class NER:
         self._weights = weights
         self._tokenizer = tokenizer
         self._label_encoder = LabelEncoder(engine, tokenizer, config.encoder)
-        self._head = {name.removeprefix(HEAD): array for name, array in weights.items() if name.startswith(HEAD)}
+        self._head = {name.removeprefix(HEAD): weights[name] for name in weights if name.startswith(HEAD)}
         windower = Windower(tokenizer, config.text, max_width=config.head.max_width)
         self._stages = Stages(windower, engine, MarkerScorer(config.head, self._head), tokenizer.pad_id)
 
@@ -152,7 +152,7 @@ class NER:
         self.config.save(folder / "config.json")
         self._tokenizer.save(folder / "tokenizer.json")
         self.thresholds.save(folder / "thresholds.json")
-        write_weights(folder / "model.safetensors", self._weights)
+        self._weights.save(folder / "model.safetensors")
 
     def _question(self, labels: Labels, threshold: float | Mapping[str, float] | None) -> Question:
         encoded = self.encode_labels(labels)
@@ -207,9 +207,7 @@ def find_model(path_or_name: str | Path | None) -> Path:
     return folder
 
 
-def _engine(
-    kind: EngineKind | str, config: ModelConfig, weights: Mapping[str, FloatArray], folder: Path, threads: int | None
-) -> Engine:
+def _engine(kind: EngineKind | str, config: ModelConfig, weights: Weights, folder: Path, threads: int | None) -> Engine:
     if threads is not None and threads < 1:
         raise OnomaError(f"threads is {threads}, but must be at least 1.")
     match _engine_kind(kind):

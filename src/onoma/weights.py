@@ -5,7 +5,7 @@ Quantisation is of the weights alone; computation stays in float32, so scores do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,68 @@ SCALE = ".scale"
 """Suffix of the tensor that holds the row scales of an int8 tensor."""
 
 
-def read_weights(path: Path) -> dict[str, FloatArray]:
-    """Read all weights as float32.
+class Weights(Mapping[str, FloatArray]):
+    """All weights of a model by name, read as float32; an int8 matrix is expanded anew at each look-up.
+
+    So a loaded model holds its matrices once, in the form in which they are stored.
+
+    Args:
+        stored: float32 arrays, and int8 matrices each with a vector of row scales under its name + `SCALE`.
+
+    Raises:
+        OnomaError: if an int8 matrix has no scales.
+    """
+
+    def __init__(self, stored: Mapping[str, np.ndarray]) -> None:
+        self._stored = stored
+        self._names = [name for name in stored if not name.endswith(SCALE)]
+        for name in self._names:
+            if stored[name].dtype == np.int8 and name + SCALE not in stored:
+                raise OnomaError(
+                    f"the int8 tensor {name} has no scales; the weights are damaged, fetch the model again."
+                )
+
+    def __getitem__(self, name: str) -> FloatArray:
+        tensor = self._stored[name]
+        expanded: FloatArray = tensor * self._stored[name + SCALE][:, None] if tensor.dtype == np.int8 else tensor
+        return expanded.astype(np.float32, copy=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def is_int8(self, name: str) -> bool:
+        """Tell whether a matrix is stored as int8."""
+        return bool(self._stored[name].dtype == np.int8)
+
+    def stored(self, name: str) -> np.ndarray:
+        """Return an array as it is stored; `name` may be that of row scales."""
+        return self._stored[name]
+
+    def quantised(self, *, choose: Callable[[str], bool]) -> Weights:
+        """Return these weights with those matrices as int8, one scale per row, for whose name `choose` is true."""
+        stored: dict[str, np.ndarray] = {}
+        for name, tensor in self.items():
+            if tensor.ndim == 2 and choose(name):
+                scale = np.maximum(np.abs(tensor).max(axis=1), 1e-12).astype(np.float32) / np.float32(127.0)
+                stored[name] = np.rint(tensor / scale[:, None]).astype(np.int8)
+                stored[name + SCALE] = scale
+            else:
+                stored[name] = tensor
+        return Weights(stored)
+
+    def save(self, path: Path) -> None:
+        """Write the weights as one safetensors file."""
+        from safetensors.numpy import save_file
+
+        save_file({name: np.asarray(tensor, order="C") for name, tensor in self._stored.items()}, path)
+        path.chmod(0o644)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a safetensors file.
 
     Raises:
         OnomaError: if the file is missing, cut off or otherwise damaged.
@@ -29,41 +89,9 @@ def read_weights(path: Path) -> dict[str, FloatArray]:
     if not path.is_file():
         raise OnomaError(f"{path} does not exist; an onoma model folder must contain it.")
     try:
-        stored = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+        return Weights(load_file(path))
+    except (SafetensorError, OSError) as error:
         raise OnomaError(f"{path} is damaged ({error}); fetch the model again.") from None
-    weights: dict[str, FloatArray] = {}
-    for name, tensor in stored.items():
-        if tensor.dtype == np.int8:
-            if name + SCALE not in stored:
-                raise OnomaError(f"{path} is damaged: the int8 tensor {name} has no scales; fetch the model again.")
-            weights[name] = tensor * stored[name + SCALE][:, None]
-        elif not name.endswith(SCALE):
-            weights[name] = tensor.astype(np.float32, copy=False)
-    return weights
-
-
-def write_weights(
-    path: Path, weights: Mapping[str, FloatArray], *, quantise: Callable[[str], bool] = lambda name: False
-) -> None:
-    """Write weights, those matrices as int8 for which `quantise(name)` is true.
-
-    Args:
-        path: the safetensors file.
-        weights: float32 arrays by name.
-        quantise: chooses by name; arrays that are not matrices stay float32.
-    """
-    from safetensors.numpy import save_file
-
-    stored: dict[str, np.ndarray] = {}
-    for name, tensor in weights.items():
-        if tensor.ndim == 2 and quantise(name):
-            scale = np.maximum(np.abs(tensor).max(axis=1), 1e-12).astype(np.float32) / np.float32(127.0)
-            stored[name] = np.rint(tensor / scale[:, None]).astype(np.int8)
-            stored[name + SCALE] = scale
-        else:
-            stored[name] = np.asarray(tensor, order="C")
-    save_file(stored, path)
 
 
 def read_shapes(path: Path) -> dict[str, tuple[str, int]]:

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx
 import torch
+from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from onoma.engines.torch import DualModel
+from onoma.config import ModelConfig
+from onoma.engines.torch import DualModel, load_torch_model
+from onoma.weights import SCALE, Weights
 
 OPSET = 17
 EXTERNAL = "model.safetensors"
+TOKENS = {0: "B", 1: "T"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """One of the two graphs: a module, example inputs and outputs by name with their variable axes."""
+
+    file: str
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    axes: dict[str, dict[int, str]]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [name for name in self.axes if name not in self.inputs]
 
 
 class _LabelPath(nn.Module):
@@ -28,71 +46,91 @@ class _LabelPath(nn.Module):
         return self.encoder.encode_labels(token_ids, attention_mask)
 
 
-def export_onnx(model: DualModel, folder: Path) -> None:
+def export_onnx(config: ModelConfig, weights: Weights, folder: Path) -> None:
     """Write `text.onnx` and `labels.onnx`, and in `weights.json` which tensors of `model.safetensors` each refers to.
 
     Args:
-        model: any dual model; it is left in evaluation mode.
+        config, weights: the model; tables that are stored as int8 are looked up as int8, which saves memory.
         folder: where the graphs go, usually `onnx/` in the model folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    model.eval()
-    ids, mask, case = torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9, dtype=torch.long), torch.zeros(2, 9).long()
-    mask[1, 5:] = 0
-    pool = torch.full((2, 5, 9), 1 / 9)
-    tokens = {0: "B", 1: "T"}
-    text_axes = {
-        "token_ids": tokens, "attention_mask": tokens, "case_ids": tokens, "pool": {0: "B", 1: "U", 2: "T"},
-        "start": {0: "B", 1: "U"}, "end": {0: "B", 1: "U"}, "residual": {0: "B", 1: "U"},
-    }  # fmt: skip
-    used = {"text.onnx": _export(model, (ids, mask, case, pool), text_axes, 4, model, folder / "text.onnx")}
-    label_axes = {"token_ids": tokens, "attention_mask": tokens, "vectors": {0: "B"}}
-    label_path = _LabelPath(model).eval()
-    used["labels.onnx"] = _export(label_path, (ids, mask), label_axes, 2, model, folder / "labels.onnx")
+    model = load_torch_model(config, weights)
+    stored = {tensor.data_ptr(): name for name, tensor in model.weights().items()}
+    used: dict[str, list[str]] = {}
+    for path in _paths(model):
+        graph = _trace(path, folder / path.file)
+        names = {name: stored.get(tensor.data_ptr(), "") for name, tensor in path.module.state_dict().items()}
+        used[path.file] = _refer_to_weights(graph.graph, names, weights)
+        (folder / path.file).write_bytes(graph.SerializeToString())
     (folder / "weights.json").write_text(json.dumps(used, indent=1) + "\n", encoding="utf-8")
 
 
-def _export(
-    module: nn.Module, example: tuple[Tensor, ...], axes: dict[str, Any], n_inputs: int, model: DualModel, path: Path
-) -> list[str]:
-    """Trace one path, replace its weights by references and return their names."""
-    names = list(axes)
+def _paths(model: DualModel) -> list[_Path]:
+    ids, mask = torch.ones(2, 9, dtype=torch.long), torch.ones(2, 9, dtype=torch.long)
+    mask[1, 5:] = 0
+    labels = {"token_ids": ids, "attention_mask": mask}
+    text = {**labels, "case_ids": torch.zeros_like(ids), "pool": torch.full((2, 5, 9), 1 / 9)}
+    units = {0: "B", 1: "U"}
+    text_axes = {name: TOKENS for name in text} | {"pool": {**units, 2: "T"}}
+    label_axes = {name: TOKENS for name in labels}
+    return [
+        _Path("text.onnx", model, text, {**text_axes, "start": units, "end": units, "residual": units}),
+        _Path("labels.onnx", _LabelPath(model).eval(), labels, {**label_axes, "vectors": {0: "L"}}),
+    ]
+
+
+def _trace(path: _Path, file: Path) -> onnx.ModelProto:
+    """Export a module with the TorchScript exporter, which keeps parameter names."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            module, example, str(path), dynamo=False, opset_version=OPSET, do_constant_folding=False,
-            input_names=names[:n_inputs], output_names=names[n_inputs:], dynamic_axes=axes,
+            path.module, tuple(path.inputs.values()), str(file), dynamo=False, opset_version=OPSET,
+            do_constant_folding=False, input_names=list(path.inputs), output_names=path.outputs, dynamic_axes=path.axes,
         )  # fmt: skip
-    graph = onnx.load(str(path))
-    canonical = _canonical_names(module, model)
-    used: list[str] = []
-    for initializer in graph.graph.initializer:
-        name = canonical.get(initializer.name)
-        if name is None:
-            continue
-        for node in graph.graph.node:
-            node.input[:] = [name if entry == initializer.name else entry for entry in node.input]
-        initializer.name = name
-        _make_external(initializer)
-        used.append(name)
-    graph.doc_string = ""
+    graph = onnx.load(str(file))
     for node in graph.graph.node:
         node.doc_string = ""
-    path.write_bytes(graph.SerializeToString())
+    return graph
+
+
+def _refer_to_weights(graph: onnx.GraphProto, names: dict[str, str], weights: Weights) -> list[str]:
+    """Replace initialisers by references to stored weights and return the names of those."""
+    used: list[str] = []
+    for initializer in list(graph.initializer):
+        name = names.get(initializer.name)
+        if not name:
+            continue
+        readers = [node for node in graph.node if initializer.name in node.input]
+        if weights.is_int8(name) and all(node.op_type == "Gather" for node in readers):
+            scale = _external(name + SCALE, TensorProto.FLOAT, [*initializer.dims[:1], 1])
+            graph.initializer.extend([scale])
+            for node in readers:
+                _look_up_int8(graph, node, name)
+            initializer.data_type = TensorProto.INT8
+            used.append(name + SCALE)
+        for node in readers:
+            node.input[:] = [name if entry == initializer.name else entry for entry in node.input]
+        initializer.CopyFrom(_external(name, initializer.data_type, initializer.dims))
+        used.append(name)
     return used
 
 
-def _canonical_names(module: nn.Module, model: DualModel) -> dict[str, str]:
-    """Map the traced module's parameter names to the names under which the weights are stored."""
-    stored = {tensor.data_ptr(): name for name, tensor in model.weights().items()}
-    return {
-        name: stored[tensor.data_ptr()] for name, tensor in module.state_dict().items() if tensor.data_ptr() in stored
-    }
+def _look_up_int8(graph: onnx.GraphProto, gather: onnx.NodeProto, name: str) -> None:
+    """Let `gather` read rows of an int8 table, and multiply them by their scales."""
+    rows, row_scales, result = f"{name}/rows", f"{name}/scales", gather.output[0]
+    gather.output[0] = f"{name}/int8"
+    nodes = [
+        helper.make_node("Cast", [gather.output[0]], [rows], to=TensorProto.FLOAT),
+        helper.make_node("Gather", [name + SCALE, gather.input[1]], [row_scales]),
+        helper.make_node("Mul", [rows, row_scales], [result]),
+    ]
+    place = next(index for index, node in enumerate(graph.node) if node is gather or node == gather)
+    for offset, node in enumerate(nodes, start=1):
+        graph.node.insert(place + offset, node)
 
 
-def _make_external(initializer: onnx.TensorProto) -> None:
-    """Drop an initialiser's values and say where they lie."""
-    initializer.ClearField("raw_data")
-    initializer.ClearField("float_data")
-    initializer.data_location = onnx.TensorProto.EXTERNAL
-    initializer.external_data.add(key="location", value=EXTERNAL)
+def _external(name: str, kind: int, shape: list[int]) -> onnx.TensorProto:
+    """Return an initialiser whose values lie elsewhere."""
+    tensor = TensorProto(name=name, data_type=kind, dims=shape, data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=EXTERNAL)
+    return tensor

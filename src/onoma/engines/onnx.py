@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 from onoma.config import read_json
 from onoma.errors import OnomaError
 from onoma.types import Encoded, FloatArray, IntArray, TokenBatch
+from onoma.weights import SCALE, Weights
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -25,11 +25,11 @@ class OnnxEngine:
 
     Args:
         folder: holds the two graphs.
-        weights: the model's weights by name; the graphs refer to them.
+        weights: the model's weights; the graphs refer to them by name.
         threads: CPU threads; None lets onnxruntime choose.
     """
 
-    def __init__(self, folder: Path, weights: Mapping[str, FloatArray], *, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, weights: Weights, *, threads: int | None = None) -> None:
         for name in (TEXT, LABELS):
             if not (folder / name).is_file():
                 raise OnomaError(
@@ -75,14 +75,12 @@ class OnnxEngine:
         if self._threads is not None:
             options.intra_op_num_threads = self._threads
         names = self._used.get(name, [])
-        lacking = [entry for entry in names if entry not in self._weights]
-        if lacking:
+        try:
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(self._array(entry)) for entry in names]
+        except KeyError as error:
             raise OnomaError(
-                f"{name} needs the weight {lacking[0]}, which model.safetensors lacks; fetch the model again."
-            )
-        values = [
-            onnxruntime.OrtValue.ortvalue_from_numpy(np.asarray(self._weights[entry], order="C")) for entry in names
-        ]
+                f"{name} needs the weight {error}, which model.safetensors lacks; fetch the model again."
+            ) from None
         options.add_external_initializers(names, values)
         try:
             return onnxruntime.InferenceSession(
@@ -93,3 +91,10 @@ class OnnxEngine:
             raise OnomaError(
                 f"{self._folder / name} cannot be run ({reason}); the model is damaged, fetch it again."
             ) from None
+
+    def _array(self, name: str) -> np.ndarray:
+        """Return a weight as the graphs want it: row scales as a column, an int8 table as stored beside its scales."""
+        if name.endswith(SCALE):
+            return self._weights.stored(name)[:, None]
+        wants_int8 = any(name + SCALE in entries for entries in self._used.values())
+        return np.asarray(self._weights.stored(name) if wants_int8 else self._weights[name], order="C")

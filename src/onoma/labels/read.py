@@ -11,7 +11,7 @@ from onoma.text.formats import decode_utf8
 from onoma.types import Label
 
 
-def parse_labels(names: str) -> list[Label]:
+def split_labels(names: str) -> list[Label]:
     """Split a comma-separated list of label names.
 
     Args:
@@ -20,7 +20,7 @@ def parse_labels(names: str) -> list[Label]:
     Raises:
         OnomaError: if a name is empty or not UTF-8.
 
-        >>> [label.name for label in parse_labels("person, chemical compound")]
+        >>> [label.name for label in split_labels("person, chemical compound")]
         ['person', 'chemical compound']
     """
     if any("\ud800" <= character <= "\udfff" for character in names):

@@ -14,6 +14,7 @@ from onoma.model import NER
 from onoma.text.formats import read_documents, read_label_definitions
 from onoma.text.tokenizer import SubwordTokenizer
 from onoma.train.recipe import Recipe, corpus_name, resolve_data
+from onoma.weights import Weights
 
 THRESHOLD = 0.5
 
@@ -38,7 +39,7 @@ class Validator:
         weights = {name: tensor.float().numpy().copy() for name, tensor in self.model.weights().items()}
         engine = TorchEngine(self.model, bf16=bf16)
         thresholds = Thresholds(THRESHOLD, fitted_on="nothing: the value before calibration")
-        return NER(self.config, weights, engine, self.tokenizer, thresholds)
+        return NER(self.config, Weights(weights), engine, self.tokenizer, thresholds)
 
     def scores(self) -> dict[str, float]:
         """Return micro-F1 per file and their mean, at a threshold of 0.5, on the first rows of each file."""
