@@ -18,7 +18,7 @@ import pytest
 from onoma import __version__
 from onoma.cli import main
 from onoma.errors import OnomaError
-from onoma.labels.read import parse_labels, read_labels
+from onoma.labels.read import read_labels, split_labels
 from onoma.types import Entity, Extraction, Label, Overlap, Report
 
 TESTS = Path(__file__).parent
@@ -206,7 +206,7 @@ def test_label_files_in_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", ["", ",", "a,,b", "a,", "\udcff"])
 def test_bad_lists_of_labels(names: str) -> None:
     with pytest.raises(OnomaError, match="list of labels"):
-        parse_labels(names)
+        split_labels(names)
 
 
 def test_no_labels_is_wrong_usage(run, loaded: list[str | None]) -> None:
@@ -317,8 +317,8 @@ def test_train_and_evaluate_call_the_library(run, monkeypatch: pytest.MonkeyPatc
         return ["scores"]
 
     monkeypatch.setattr("onoma.evaluate.run.evaluate_files", evaluate_files)
-    monkeypatch.setattr("onoma.evaluate.run.format_table", lambda scores: "table")
-    monkeypatch.setattr("onoma.evaluate.run.to_json", lambda scores: json.dumps(scores))
+    monkeypatch.setattr("onoma.evaluate.report.format_table", lambda scores: "table")
+    monkeypatch.setattr("onoma.evaluate.report.to_json", lambda scores: json.dumps(scores))
     assert run("evaluate", "default", "a.jsonl", "b.jsonl", "--definitions", "--threshold", "0.5")[1] == "table\n"
     assert run("evaluate", "default", "a.jsonl", "--json")[1] == '["scores"]\n'
     asked = {"threshold": 0.5, "definitions": True, "overlap": Overlap.FLAT, "progress": True}

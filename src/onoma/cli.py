@@ -14,7 +14,7 @@ import typer
 
 from onoma.errors import OnomaError
 from onoma.files import abandon_stdout, check_paths, open_output, read_input
-from onoma.labels.read import split_labels, read_labels
+from onoma.labels.read import read_labels, split_labels
 from onoma.marks import visible_in_line
 from onoma.output import Format, Item, Screen, format_items, to_json
 from onoma.text.formats import read_rows
@@ -110,13 +110,14 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure strict precision, recall and F1 on annotated files."""
-    from onoma.evaluate import run
+    from onoma.evaluate.report import format_table, to_json
+    from onoma.evaluate.run import evaluate_files
 
-    scores = run.evaluate_files(
+    scores = evaluate_files(
         _load(model), data, threshold=threshold, definitions=definitions, overlap=overlap, progress=True
     )
     with open_output(None) as write:
-        write((run.to_json(scores) if json else run.format_table(scores)).rstrip("\n") + "\n")
+        write((to_json(scores) if json else format_table(scores)).rstrip("\n") + "\n")
 
 
 @app.command(epilog="Example: onoma info default")

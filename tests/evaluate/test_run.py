@@ -10,7 +10,8 @@ from onoma.decode.overlap import resolve
 from onoma.decode.thresholds import Thresholds, resolve_thresholds
 from onoma.errors import OnomaError
 from onoma.evaluate.metrics import Interval, score_documents
-from onoma.evaluate.run import Unreachable, evaluate_files, fit_threshold, format_table, to_json
+from onoma.evaluate.report import format_table, to_json
+from onoma.evaluate.run import Unreachable, evaluate_files, fit_threshold
 from onoma.types import Candidates, Entity, Extraction, Label, Overlap, Report
 
 
