@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -107,5 +106,63 @@ def head_weights(config: HeadConfig, *, seed: int = 0) -> dict[str, FloatArray]:
 
 
 @cache
-def weights(config_seed: tuple[ModelConfigKey, int]) -> Weights:  # noqa: F821
-    raise NotImplementedError
+def torch_model(*, seed: int = 0, **options):
+    """A dual model whose weights are all random, the zero-initialised ones of the head and the case table included."""
+    import torch
+
+    from onoma.engines.torch import DualModel
+
+    model = DualModel.from_config(model_config(**options)).eval()
+    generator = torch.Generator().manual_seed(seed)
+    head = head_weights(model.head.config, seed=seed)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "LayerNorm" not in name:
+                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.2)
+        for name, values in head.items():
+            getattr(model.head, name).copy_(torch.from_numpy(values))
+    return model
+
+
+@cache
+def ner(*, tokenizer=wordpiece, seed: int = 0, **options) -> NER:
+    """A tiny model run by PyTorch in float32."""
+    from onoma.engines.torch import TorchEngine
+
+    model = torch_model(seed=seed, **options)
+    weights = Weights({name: tensor.numpy().copy() for name, tensor in model.weights().items()})
+    return NER(model_config(**options), weights, TorchEngine(model, threads=1), tokenizer(), Thresholds(0.5, {"city": 0.4}))
+
+
+@cache
+def bag_ner(*, tokenizer=wordpiece, seed: int = 0, **options) -> NER:
+    """A model whose unit vectors depend on the unit's own sub-tokens alone; it reads windows of any size."""
+    config = model_config(**options)
+    weights = Weights({f"head.{name}": array for name, array in head_weights(config.head, seed=seed).items()})
+    return NER(config, weights, BagEngine(config.head, seed=seed), tokenizer(), Thresholds(0.5))
+
+
+class BagEngine:
+    """Looks vectors of sub-tokens up and averages them: no context, no positions, no torch."""
+
+    def __init__(self, config: HeadConfig, *, seed: int = 0) -> None:
+        random = np.random.default_rng(seed + 1)
+        self._tables = [random.normal(0, 1, (VOCABULARY, size)) for size in (config.inner, config.inner, config.width)]
+
+    def encode(self, batch: TokenBatch) -> Encoded:
+        start, end, residual = ((batch.pool @ table[batch.token_ids]).astype(np.float32) for table in self._tables)
+        return Encoded(start, end, residual, batch.unit_counts)
+
+    def encode_labels(self, token_ids, attention_mask) -> FloatArray:
+        sums = (self._tables[2][token_ids] * attention_mask[:, :, None]).sum(1)
+        return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
+
+
+def save_with_graphs(model: NER, folder: Path) -> Path:
+    """Write the complete folder of a model, ONNX graphs included."""
+    from onoma.engines.export import export_onnx
+    from onoma.weights import read_weights
+
+    model.save(folder)
+    export_onnx(model.config, read_weights(folder / "model.safetensors"), folder / "onnx")
+    return folder

@@ -70,6 +70,18 @@ class EncoderConfig:
     max_label_tokens: int = 128
     template: str = "{name}: {definition}"
 
+    def __post_init__(self) -> None:
+        if self.max_label_tokens < 4:
+            raise OnomaError(f"encoder.max_label_tokens is {self.max_label_tokens}; it must be at least 4.")
+        try:
+            written = self.template.format(name="<name>", definition="<definition>")
+        except (LookupError, ValueError):
+            written = ""
+        if "<name>" not in written or "<definition>" not in written:
+            raise OnomaError(
+                f"encoder.template is {self.template!r}, but must hold {{name}} and {{definition}} and no other braces."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeadConfig:
@@ -86,6 +98,13 @@ class HeadConfig:
     inner: int = 128
     max_width: int = 12
     mention_floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "inner", "max_width"):
+            if getattr(self, name) < 1:
+                raise OnomaError(f"head.{name} is {getattr(self, name)}; it must be at least 1.")
+        if not 0 <= self.mention_floor < 1:
+            raise OnomaError(f"head.mention_floor is {self.mention_floor}; it must be at least 0 and below 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +150,9 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise OnomaError(f"{path} does not exist; an onoma model folder must contain it.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise OnomaError(f"{path} cannot be read ({error.strerror}); an onoma model folder must contain it.") from None
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or nested without end
         raise OnomaError(f"{path} is not valid JSON ({error}); the file is damaged, fetch the model again.") from None
     if not isinstance(content, dict):
         raise OnomaError(f"{path} holds a JSON {type(content).__name__}, but an object was expected.")

@@ -26,16 +26,17 @@ class Weights(Mapping[str, FloatArray]):
         stored: float32 arrays, and int8 matrices each with a vector of row scales under its name + `SCALE`.
 
     Raises:
-        OnomaError: if an int8 matrix has no scales.
+        OnomaError: if an int8 matrix lacks its scales.
     """
 
     def __init__(self, stored: Mapping[str, np.ndarray]) -> None:
         self._stored = stored
         self._names = [name for name in stored if not name.endswith(SCALE)]
         for name in self._names:
-            if stored[name].dtype == np.int8 and name + SCALE not in stored:
+            shape = stored[name].shape
+            if stored[name].dtype == np.int8 and (len(shape) != 2 or np.shape(stored.get(name + SCALE)) != shape[:1]):
                 raise OnomaError(
-                    f"the int8 tensor {name} has no scales; the weights are damaged, fetch the model again."
+                    f"the int8 tensor {name} lacks a scale for each row; the weights are damaged, fetch the model again."
                 )
 
     def __getitem__(self, name: str) -> FloatArray:
@@ -90,7 +91,7 @@ def read_weights(path: Path) -> Weights:
         raise OnomaError(f"{path} does not exist; an onoma model folder must contain it.")
     try:
         return Weights(load_file(path))
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError) as error:  # TypeError: a number type that numpy lacks
         raise OnomaError(f"{path} is damaged ({error}); fetch the model again.") from None
 
 

@@ -48,7 +48,7 @@ class OnnxEngine:
             "case_ids": batch.case_ids,
             "pool": batch.pool,
         }
-        start, end, residual = self._text.run(["start", "end", "residual"], inputs)
+        start, end, residual = self.text_session.run(["start", "end", "residual"], inputs)
         return Encoded(start, end, residual, batch.unit_counts)
 
     def encode_labels(self, token_ids: IntArray, attention_mask: IntArray) -> FloatArray:
@@ -59,7 +59,8 @@ class OnnxEngine:
         return vectors
 
     @cached_property
-    def _text(self) -> onnxruntime.InferenceSession:
+    def text_session(self) -> onnxruntime.InferenceSession:
+        """The session that runs the text graph, for benchmarks and profiling."""
         return self._session(TEXT)
 
     @cached_property

@@ -7,16 +7,19 @@ labels. Norms of span means come from a two-dimensional prefix sum over the Gram
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from onoma.config import HeadConfig
+from onoma.errors import OnomaError
 from onoma.types import Candidates, Encoded, FloatArray, IntArray
 
 LABEL_BLOCK = 1024
 """Labels scored at a time; bounds the memory of a large label set."""
+CACHED_LOGITS = 1 << 17
+"""Logits computed at a time: half a megabyte, which stays in a core's cache while it is worked on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,18 @@ class _Spans:
     first: IntArray
     width: IntArray
 
-    def take(self, rows: np.ndarray) -> _Spans:
+    def take(self, rows: np.ndarray | slice) -> _Spans:
         return _Spans(self.row[rows], self.first[rows], self.width[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """What of the spans meets every label: hidden layer [S, H], mention logit [S], 1 / length of the span's sum [S]."""
+
+    spans: _Spans
+    hidden: FloatArray
+    mention: FloatArray
+    inverse_norm: FloatArray
 
 
 class MarkerScorer:
@@ -52,9 +65,13 @@ class MarkerScorer:
     Args:
         config: sizes and the mention floor.
         weights: the head's weights by name, as in `MarkerHead.state_dict()`.
+
+    Raises:
+        OnomaError: if a weight is missing or has another shape than `config` says.
     """
 
     def __init__(self, config: HeadConfig, weights: Mapping[str, FloatArray]) -> None:
+        _check(weights, config)
         self._max_width = config.max_width
         self._widths = weights["widths"]
         self._label_map = weights["label_map"]
@@ -97,46 +114,51 @@ class MarkerScorer:
         if self._mention_floor > -np.inf:
             kept = np.flatnonzero(mention >= self._mention_floor)
             spans, hidden, mention = spans.take(kept), hidden[kept], mention[kept]
-        inverse_norm = 1.0 / _span_norms(enc.residual, spans)
-        parts = [
-            self._score_block(enc, spans, hidden, mention, inverse_norm, labels, logit_thresholds, block)
-            for block in _blocks(len(labels.bias))
-        ]
+        features = _Features(spans, hidden, mention, 1.0 / _span_norms(enc.residual, spans))
+        blocks = _blocks(len(labels.bias), LABEL_BLOCK)
+        parts = [part for block in blocks for part in _score(enc.residual, features, labels, logit_thresholds, block)]
         cands = Candidates.concatenate(parts)
-        if len(parts) > 1:
-            cands = cands.take(np.lexsort((cands.label, cands.end, cands.start, cands.window)))
-        return cands
+        return (
+            cands if len(blocks) == 1 else cands.take(np.lexsort((cands.label, cands.end, cands.start, cands.window)))
+        )
 
-    def _score_block(
-        self,
-        enc: Encoded,
-        spans: _Spans,
-        hidden: FloatArray,
-        mention: FloatArray,
-        inverse_norm: FloatArray,
-        labels: LabelProjection,
-        logit_thresholds: FloatArray,
-        block: slice,
-    ) -> Candidates:
-        """Score the spans against the labels of one block."""
-        dots = enc.residual @ labels.direction[:, block]
-        sums = np.zeros((dots.shape[0], dots.shape[1] + 1, dots.shape[2]), np.float32)
-        np.cumsum(dots, axis=1, out=sums[:, 1:])
+
+def _score(
+    residual: FloatArray, features: _Features, labels: LabelProjection, logit_thresholds: FloatArray, block: slice
+) -> Iterator[Candidates]:
+    """Score all spans against the labels of one block, a few spans at a time so that the logits stay in the cache."""
+    dots = residual @ labels.direction[:, block]
+    sums = np.zeros((dots.shape[0], dots.shape[1] + 1, dots.shape[2]), np.float32)
+    np.cumsum(dots, axis=1, out=sums[:, 1:])
+    n_labels = dots.shape[2]
+    for rows in _blocks(len(features.mention), max(1, CACHED_LOGITS // n_labels)):
+        spans = features.spans.take(rows)
         logits = sums[spans.row, spans.first + spans.width + 1]
         logits -= sums[spans.row, spans.first]
-        logits *= inverse_norm[:, None]
-        logits += hidden @ labels.hidden[:, block]
-        logits += mention[:, None]
+        logits *= features.inverse_norm[rows, None]
+        logits += features.hidden[rows] @ labels.hidden[:, block]
+        logits += features.mention[rows, None]
         logits += labels.bias[block]
-        span, label = np.nonzero(logits >= logit_thresholds[block])
-        chosen = spans.take(span)
-        return Candidates(
-            chosen.row,
-            chosen.first,
-            chosen.first + chosen.width + 1,
-            label + (block.start or 0),
-            sigmoid(logits[span, label]),
-        )
+        hits = np.flatnonzero(logits >= logit_thresholds[block])
+        chosen, label = spans.take(hits // n_labels), hits % n_labels
+        scores = sigmoid(logits.ravel()[hits])
+        yield Candidates(chosen.row, chosen.first, chosen.first + chosen.width + 1, label + int(block.start), scores)
+
+
+def _check(weights: Mapping[str, FloatArray], config: HeadConfig) -> None:
+    """Refuse weights that are missing or misshapen."""
+    inner, width = config.inner, config.width
+    shapes = {
+        "widths": (config.max_width, inner), "label_map": (inner, width), "label_bias": (width,), "mention": (inner,),
+        "mention_bias": (), "log_scale": (), "bias": (),
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        found = np.shape(weights[name]) if name in weights else None
+        if found != shape:
+            raise OnomaError(
+                f"the head's weight {name!r} is {'missing' if found is None else f'of shape {found}'}, but the "
+                f"configuration needs shape {shape}; the model folder is damaged or mixed up, fetch the model again."
+            )
 
 
 def list_spans(unit_counts: IntArray, owned: IntArray, max_width: int) -> _Spans:
@@ -167,5 +189,5 @@ def _span_norms(residual: FloatArray, spans: _Spans) -> FloatArray:
     return norms
 
 
-def _blocks(n_labels: int) -> list[slice]:
-    return [slice(begin, min(begin + LABEL_BLOCK, n_labels)) for begin in range(0, n_labels, LABEL_BLOCK)]
+def _blocks(size: int, length: int) -> list[slice]:
+    return [slice(begin, min(begin + length, size)) for begin in range(0, size, length)]

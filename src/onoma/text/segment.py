@@ -12,7 +12,8 @@ MAX_UNIT_CHARS = 200
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _NUMBER = r"\p{N}+(?:[.,]\p{N}+)*"
 _LETTER = rf"[[\p{{L}}\p{{M}}_]--{_UNSPACED}]"
-_WORD = rf"{_LETTER}(?:[[\p{{L}}\p{{M}}\p{{N}}_]--{_UNSPACED}]|\p{{Cf}}+(?=[\p{{L}}\p{{M}}\p{{N}}]))*"
+_INSIDE = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--{_UNSPACED}]"
+_WORD = rf"{_LETTER}(?:{_INSIDE}|\p{{Cf}}+(?={_INSIDE}))*"
 _CHARACTER = rf"{_UNSPACED}[\p{{M}}\u200c\u200d]*"
 # White space, control and format characters belong to no unit; anything else is one grapheme (an emoji stays whole).
 _SYMBOL = r"(?![\s\p{Cc}\p{Cf}])\X"

@@ -7,6 +7,7 @@ merged or de-duplicated afterwards, and memory is bounded by the piece size, not
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,9 +115,9 @@ class Windower:
         for cut in range(limit, position + PIECE_CHARS // 2, -1):
             if text[cut].isspace():
                 return self._tokenize(text[position:cut], position, counts), cut
-        # No white space: cut before the last unit, which may go on after the limit.
+        # No white space: cut before the last two units, which may be one with what follows ("1" "." -> "1.5").
         units = segment(text[position:limit])
-        cut = position + units[-1][0] if len(units) > 1 else limit
+        cut = position + units[-2][0] if len(units) > 2 else limit
         return self._tokenize(text[position:cut], position, counts), cut
 
     def _tokenize(self, piece: str, offset: int, counts: Counter[str]) -> _Units:
@@ -169,14 +170,24 @@ class Windower:
 
 
 def _subword_units(piece: str, tokens: Tokens) -> IntArray:
-    """Return the character ranges of sub-tokens without surrounding white space; byte pieces of a character merge."""
+    """Return the character ranges of sub-tokens, without white space around them, and of what the tokenizer left out.
+
+    Of sub-tokens that share a character (its bytes), the first has it. A mark that was left out stays with its letter.
+    """
     bounds: list[tuple[int, int]] = []
-    for begin, end in zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True):
-        covered = piece[begin:end]
-        begin += len(covered) - len(covered.lstrip())
-        end -= len(covered) - len(covered.rstrip())
-        if begin < end and (not bounds or begin >= bounds[-1][1]):
-            bounds.append((begin, end))
+    reached = 0
+    for first, last in [*zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True), (len(piece), len(piece))]:
+        for low, high in segment(piece[reached:first]) if first > reached else ():
+            if bounds and bounds[-1][1] == reached + low and unicodedata.category(piece[reached + low]).startswith("M"):
+                bounds[-1] = (bounds[-1][0], reached + high)
+            else:
+                bounds.append((reached + low, reached + high))
+        begin = max(first, reached)
+        reached = max(last, reached)
+        covered = piece[begin:reached]
+        if covered.strip():
+            left, right = len(covered) - len(covered.lstrip()), len(covered) - len(covered.rstrip())
+            bounds.append((begin + left, reached - right))
     return np.array(bounds, np.int64).reshape(-1, 2)
 
 

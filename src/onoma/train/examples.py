@@ -1,10 +1,9 @@
-"""Annotated documents -> windows with gold unit spans, and a report of every annotation that cannot be learnt."""
+"""Annotated documents -> windows with gold unit spans."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,66 +44,37 @@ class Example:
     absent: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class LearningReport:
-    """Counts of annotations seen, learnt and not learnable, per corpus."""
-
-    annotations: Counter[str] = field(default_factory=Counter)
-    off_boundary: Counter[str] = field(default_factory=Counter)
-    too_wide: Counter[str] = field(default_factory=Counter)
-
-    def summary(self) -> list[str]:
-        """Return one line per corpus that has annotations which cannot be learnt."""
-        return [
-            f"{name}: {self.annotations[name]} annotations, {self.off_boundary[name]} off a unit boundary, "
-            f"{self.too_wide[name]} wider than the head"
-            for name in sorted(self.annotations)
-            if self.off_boundary[name] or self.too_wide[name]
-        ]
-
-
 def make_examples(
     document: Document,
     windower: Windower,
     *,
-    corpus: str,
     annotation: Annotation,
     asked: frozenset[str],
     max_width: int,
-    report: LearningReport,
 ) -> Iterator[Example]:
-    """Yield the examples of a document, one per window.
+    """Yield the examples of a document, one per window; spans off its unit boundaries are left out.
 
     Args:
         document: text with gold spans.
         windower: cuts the text.
-        corpus: name under which `report` counts.
         annotation: what unmarked spans mean.
         asked: labels annotated in the corpus (for OPEN they are taken from the document instead).
         max_width: widest span in units.
-        report: receives what cannot be learnt.
     """
-    report.annotations[corpus] += len(document.spans)
-    located: set[int] = set()
-    wide: set[int] = set()
     if annotation is Annotation.OPEN:
         types = {label for span in document.spans for label in (span.label, *span.broader)}
         asked = frozenset(types | set(document.absent))
     for window in windower.windows(document.text):
         begin_of = {start: unit for unit, start in enumerate(window.starts.tolist())}
         end_of = {end: unit for unit, end in enumerate(window.ends.tolist())}
-        gold, too_wide = [], []
-        for row, span in enumerate(document.spans):
+        gold: list[GoldSpan] = []
+        too_wide: list[GoldSpan] = []
+        for span in document.spans:
             first, last = begin_of.get(span.start), end_of.get(span.end)
             if first is None or last is None:
                 continue
-            located.add(row)
             entry = GoldSpan(first, last, (span.label, *(label for label in span.broader if label != span.label)))
-            if last - first >= max_width:
-                wide.add(row)
-                too_wide.append(entry)
-            else:
-                gold.append(entry)
+            (too_wide if last - first >= max_width else gold).append(entry)
         yield Example(
             window,
             tuple(gold),
@@ -114,8 +84,6 @@ def make_examples(
             asked,
             document.absent,
         )
-    report.too_wide[corpus] += len(wide)
-    report.off_boundary[corpus] += len(document.spans) - len(located)
 
 
 def _variants(document: Document, window: Window, gold: list[GoldSpan]) -> Iterator[tuple[int, int]]:

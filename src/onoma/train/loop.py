@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from tqdm import tqdm
 
 from onoma.config import EncoderConfig
 from onoma.engines.torch import DualModel, bf16_is_fast
+from onoma.errors import OnomaError
+from onoma.labels.labelset import label_text
 from onoma.text.batch import make_batch
 from onoma.text.tokenizer import SubwordTokenizer
 from onoma.train.examples import Example, hide_case
@@ -24,8 +28,12 @@ from onoma.train.recipe import OptimSpec, Recipe
 from onoma.train.relations import TypeRelations
 from onoma.train.stream import Corpus, ExampleStream
 from onoma.train.targets import choose_labels, make_targets
+from onoma.types import Label
 
 LOWER = 1
+CHECKPOINT, METRICS = "checkpoint.pt", "metrics.jsonl"
+
+log = logging.getLogger("onoma.train")
 
 
 @dataclass(slots=True)
@@ -39,7 +47,7 @@ class Trainer:
         encoder_config: label template and length.
         corpora, stream, relations: the data.
         folder: where checkpoints and metrics go.
-        validate: called with the step every `validate_every` steps; returns metrics to log.
+        validate: called every `validate_every` steps; returns metrics to log, or nothing.
     """
 
     recipe: Recipe
@@ -53,12 +61,19 @@ class Trainer:
     validate: Callable[[], dict[str, float]]
 
     def run(self, *, resume: bool) -> None:
-        """Train to the recipe's last step, from the newest checkpoint if `resume`."""
+        """Train to the recipe's last step, from the newest checkpoint if `resume`.
+
+        Raises:
+            OnomaError: if the folder holds a checkpoint that is not to be resumed, or the loss becomes infinite.
+        """
+        if not resume and (self.folder / CHECKPOINT).is_file():
+            raise OnomaError(f"{self.folder} holds a run already; go on with it (--resume) or name another --output.")
         optim = self.recipe.optim
         groups = parameter_groups(self.model, self.recipe)
         optimizer = torch.optim.AdamW(groups, weight_decay=optim.weight_decay, betas=(0.9, 0.98), fused=True)
         peaks = [float(group["lr"]) for group in optimizer.param_groups]
         first = self._resume(optimizer) if resume else 0
+        self._forget_metrics(after=first)
         batches = self.stream.batches(skip=first)
         progress = tqdm(total=optim.steps, initial=first, desc="training", disable=None, unit="step")
         started, since, losses = time.monotonic(), first, []
@@ -75,7 +90,9 @@ class Trainer:
             if done % self.recipe.checkpoint_every == 0 or done == optim.steps:
                 self._save(optimizer, done)
             if done % self.recipe.validate_every == 0 or done == optim.steps:
-                self._log({"step": done, **self.validate()})
+                scores = self.validate()
+                if scores:
+                    self._log({"step": done, **scores})
                 started, since = time.monotonic(), done
         progress.close()
 
@@ -102,7 +119,7 @@ class Trainer:
             mention.float(), _tensor(targets.mention_target), _tensor(targets.mention_weight), **focal
         )
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss.item()}; lower the learning rates of the recipe.")
+            raise OnomaError(f"the loss is {loss.item()}; lower the learning rates of the recipe.")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), optim.clip)
@@ -111,6 +128,8 @@ class Trainer:
 
     def _label_vectors(self, labels: Sequence[str], rng: np.random.Generator) -> Tensor:
         """Encode label texts [L, D], some with a definition, short and long ones apart to save padding."""
+        if not labels:  # nothing is marked in the batch: only the mention loss learns from it
+            return torch.zeros(0, self.model.encoder.labels.width)
         texts = [self._label_text(label, rng) for label in labels]
         ids = self.tokenizer.encode(texts)
         limit = self.encoder_config.max_label_tokens
@@ -125,27 +144,35 @@ class Trainer:
         return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
 
     def _label_text(self, label: str, rng: np.random.Generator) -> str:
+        """Return what the encoder reads for a label, as it will when the model is used."""
         known = [corpus.definitions[label] for corpus in self.corpora if corpus.definitions.get(label)]
-        if not known or rng.random() >= self.recipe.optim.definition_rate:
-            return label
-        definitions = known[int(rng.integers(len(known)))]
-        definition = definitions[int(rng.integers(len(definitions)))]
-        return self.encoder_config.template.format(name=label, definition=definition)
+        definition = ""
+        if known and rng.random() < self.recipe.optim.definition_rate:
+            definitions = known[int(rng.integers(len(known)))]
+            definition = definitions[int(rng.integers(len(definitions)))]
+        return label_text(Label(label, definition), self.encoder_config.template)
 
     def _log(self, row: dict[str, float]) -> None:
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps({key: round(value, 6) for key, value in row.items()}) + "\n")
+
+    def _forget_metrics(self, *, after: int) -> None:
+        """Drop what was logged after the step from which this run starts: those steps are taken again."""
+        path = self.folder / METRICS
+        rows = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        path.write_text("".join(f"{row}\n" for row in rows if _logged_step(row) <= after), encoding="utf-8")
 
     def _save(self, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Write the checkpoint to a temporary file first, so that an interruption never leaves a broken one."""
-        temporary = self.folder / "checkpoint.pt.tmp"
+        temporary = self.folder / f"{CHECKPOINT}.tmp"
         state = {"step": step, "model": self.model.weights(), "optimizer": optimizer.state_dict()}
         torch.save(state, temporary)
-        temporary.replace(self.folder / "checkpoint.pt")
+        temporary.replace(self.folder / CHECKPOINT)
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> int:
-        path = self.folder / "checkpoint.pt"
+        path = self.folder / CHECKPOINT
         if not path.is_file():
+            log.warning("%s holds no checkpoint yet: training starts at step 0", self.folder)
             return 0
         state = torch.load(path, weights_only=True)
         self.model.load_weights(state["model"])
@@ -185,6 +212,14 @@ def schedule(step: int, optim: OptimSpec) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, optim.steps - warm)))
+
+
+def _logged_step(row: str) -> int:
+    """Return the step of a row of metrics; a row that was cut off counts as later than any step."""
+    try:
+        return int(json.loads(row)["step"])
+    except ValueError:
+        return sys.maxsize
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -10,8 +10,8 @@ from torch.nn import functional
 def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, *, alpha: float, gamma: float) -> Tensor:
     """Focal loss (Lin et al. 2017, arXiv 1708.02002), summed and divided by the number of positives.
 
-    Computed from log-sigmoids, so it stays finite for any logit. With `alpha=0.5, gamma=0` it is half the binary
-    cross-entropy.
+    Computed from log-sigmoids, so that it and its gradient stay finite for any logit. With `alpha=0.5, gamma=0` it is
+    half the binary cross-entropy.
 
     Args:
         logits, targets, weights: equal shapes; targets in {0, 1}, weight 0 leaves an element out.
@@ -23,7 +23,8 @@ def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, *, alpha: float
     """
     signed = torch.where(targets > 0, logits, -logits)
     log_probability = functional.logsigmoid(signed)
-    discount = torch.sigmoid(-signed) ** gamma if gamma else 1.0
+    # sigmoid(-x)^gamma, where log sigmoid(-x) = log sigmoid(x) - x.
+    discount = torch.exp(gamma * (log_probability - signed)) if gamma else 1.0
     balance = torch.where(targets > 0, alpha, 1 - alpha)
     total = -(weights * balance * discount * log_probability).sum()
     return total / (weights * targets).sum().clamp(min=1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -35,7 +35,7 @@ class CorpusSpec:
     Args:
         path: a file or glob, relative to `ONOMA_DATA` if set, else to the recipe's folder.
         annotation: what unmarked spans mean.
-        share: fraction of all windows drawn from here; several files divide it by the square root of their size.
+        share: fraction of all texts drawn from here; several files divide it by the square root of their size.
         exclude: file names (without extension) that the glob must not match.
     """
 
@@ -43,6 +43,10 @@ class CorpusSpec:
     annotation: Annotation
     share: float
     exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.share > 0:
+            raise OnomaError(f"the share of {self.path!r} is {self.share}, but must be above 0; leave the corpus out.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +110,7 @@ class Recipe:
 
     Args:
         name: stored in the model's configuration.
-        held_out: files never trained on, on which the threshold is fitted.
-        held_out_rows: the first rows of each training file that are set aside for the threshold as well.
+        held_out: files never trained on, on which the global threshold is fitted; none leaves it at 0.5.
         validate: files whose strict F1 is logged while training (never used to choose anything).
         validate_every, checkpoint_every: in steps.
         validate_rows: rows of each validation file that are used while training.
@@ -120,12 +123,25 @@ class Recipe:
     optim: OptimSpec
     text: TextConfig = field(default_factory=TextConfig)
     held_out: tuple[str, ...] = ()
-    held_out_rows: int = 0
     validate: tuple[str, ...] = ()
     validate_every: int = 1000
     validate_rows: int = 100
     checkpoint_every: int = 500
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.corpora:
+            raise OnomaError("the recipe names no corpora; add a [[corpora]] table.")
+        counts = {
+            "optim.steps": self.optim.steps,
+            "optim.batch_tokens": self.optim.batch_tokens,
+            "optim.max_labels": self.optim.max_labels,
+            "validate_every": self.validate_every,
+            "checkpoint_every": self.checkpoint_every,
+        }
+        for key, value in counts.items():
+            if value < 1:
+                raise OnomaError(f"the recipe's {key} is {value}, but must be at least 1.")
 
 
 def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
@@ -169,20 +185,23 @@ def resolve_data(patterns: Sequence[str], recipe: Path, *, exclude: Sequence[str
     """Return the files that match, in sorted order.
 
     Args:
-        patterns: files or globs relative to `ONOMA_DATA` if that is set, else to the recipe's folder.
+        patterns: files or globs, absolute or relative to `ONOMA_DATA` if that is set, else to the recipe's folder.
         recipe: path of the recipe.
         exclude: file names without extension to leave out.
 
     Raises:
         OnomaError: if a pattern matches nothing.
     """
-    root = Path(os.environ.get("ONOMA_DATA", recipe.parent))
     found: list[Path] = []
     for pattern in patterns:
-        matches = sorted(path for path in root.glob(pattern) if corpus_name(path) not in exclude)
+        anchor = Path(pattern).anchor
+        root = Path(anchor or os.environ.get("ONOMA_DATA") or recipe.parent)
+        relative = pattern.removeprefix(anchor)
+        matches = sorted(path for path in root.glob(relative or ".") if corpus_name(path) not in exclude)
         if not matches:
             raise OnomaError(
-                f"{pattern!r} matches no file in {root}; set ONOMA_DATA to the folder that holds the data."
+                f"{pattern!r} matches no file in {root} that is not excluded or held out; "
+                "set ONOMA_DATA to the folder that holds the data."
             )
         found += matches
     return found
@@ -202,14 +221,9 @@ def resolve_backbone(name: str) -> str:
     if not name.startswith("package:"):
         return name
     package, _, folder = name.removeprefix("package:").partition("/")
-    spec = importlib.util.find_spec(package)
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise OnomaError(
             f"the recipe's backbone is in the Python package {package!r}, which is missing; pip install it."
         )
     return str(Path(next(iter(spec.submodule_search_locations))) / folder)
-
-
-def head_table(recipe: Recipe, width: int) -> Mapping[str, Any]:
-    """Return the head's configuration table for backbones of the given width."""
-    return {"width": width, "inner": recipe.model.inner, "max_width": recipe.model.max_width}

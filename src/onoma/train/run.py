@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,27 +13,35 @@ import torch
 from onoma.config import EncoderConfig, HeadConfig, ModelConfig
 from onoma.encode.backbone import Backbone
 from onoma.encode.dual import DualEncoder
-from onoma.engines.torch import DualModel
+from onoma.engines.export import export_onnx
+from onoma.engines.torch import DualModel, bf16_is_fast
 from onoma.errors import OnomaError
+from onoma.evaluate.run import fit_threshold
 from onoma.heads.marker_torch import MarkerHead
 from onoma.text.tokenizer import SubwordTokenizer
 from onoma.text.windows import Windower
 from onoma.train.loop import Trainer, pad_labels
-from onoma.train.recipe import Annotation, Recipe, load_recipe, resolve_backbone
+from onoma.train.memory import keep_freed_memory
+from onoma.train.recipe import Annotation, Recipe, load_recipe, resolve_backbone, resolve_data
 from onoma.train.relations import TypeRelations
 from onoma.train.stream import Corpus, ExampleStream, load_corpora
+from onoma.train.unlearnable import check_annotations
 from onoma.train.validate import Validator
 from onoma.types import FloatArray
+from onoma.weights import read_weights
 
 log = logging.getLogger("onoma.train")
 
 
 def train(recipe_path: Path, *, output: Path, resume: bool = False, overrides: Sequence[str] = ()) -> Path:
-    """Train the model of a recipe and write it, with `metrics.jsonl` and `unlearnable.txt`, to a folder.
+    """Train the model of a recipe and write it, ONNX graphs included, to a folder that every engine can load.
+
+    Besides the model the folder holds `metrics.jsonl`, `unlearnable.txt` (annotations that no step can learn) and
+    `checkpoint.pt`, which only `resume` needs; leave it out when you pass the model on.
 
     Args:
         recipe_path: the TOML file.
-        output: the model folder; holds the checkpoints too.
+        output: the folder.
         resume: go on from the newest checkpoint in `output`.
         overrides: `key.path=value` changes to the recipe.
 
@@ -40,9 +49,14 @@ def train(recipe_path: Path, *, output: Path, resume: bool = False, overrides: S
         `output`.
 
     Raises:
-        OnomaError: if the recipe, its data or its backbones cannot be used.
+        OnomaError: if the recipe, its data or its backbones cannot be used, or `output` holds another run.
+
+        >>> train(Path("recipes/default.toml"), output=Path("runs/mine"))  # doctest: +SKIP
+        PosixPath('runs/mine')
     """
+    keep_freed_memory()
     recipe = load_recipe(recipe_path, overrides=overrides)
+    resolve_data(recipe.validate, recipe_path)  # a misspelt name must fail now, not at the first validation
     output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     config, model, tokenizer = build(recipe)
@@ -57,24 +71,38 @@ def train(recipe_path: Path, *, output: Path, resume: bool = False, overrides: S
     )
     validator = Validator(recipe, recipe_path, config, model, tokenizer)
     relations = type_relations(corpora, model, tokenizer)
+    write_unlearnable(corpora, windower, output / "unlearnable.txt", max_width=recipe.model.max_width)
     Trainer(recipe, model, tokenizer, config.encoder, corpora, stream, relations, output, validator.scores).run(
         resume=resume
     )
-    (output / "unlearnable.txt").write_text("\n".join(stream.report.summary()) + "\n", encoding="utf-8")
-    for line in stream.report.summary():
-        log.warning("cannot be learnt: %s", line)
-    validator.ner().save(output)
+    ner = validator.ner()
+    if recipe.held_out:
+        fast = validator.ner(bf16=bf16_is_fast())
+        ner.thresholds = fit_threshold(fast, resolve_data(recipe.held_out, recipe_path), progress=True)
+    ner.save(output)
+    export_onnx(config, read_weights(output / "model.safetensors"), output / "onnx")
     return output
+
+
+def write_unlearnable(corpora: Sequence[Corpus], windower: Windower, path: Path, *, max_width: int) -> None:
+    """Write, and log as warnings, one line per corpus that has annotations which cannot be learnt."""
+    lines = check_annotations(corpora, windower, max_width=max_width).summary()
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    for line in lines:
+        log.warning("cannot be learnt: %s", line)
 
 
 def build(recipe: Recipe) -> tuple[ModelConfig, DualModel, SubwordTokenizer]:
     """Assemble the parts that a recipe names, with pretrained backbones and a fresh head."""
-    from transformers import AutoTokenizer
-
     text_name, label_name = resolve_backbone(recipe.model.text_backbone), resolve_backbone(recipe.model.label_backbone)
     text, labels = Backbone.pretrained(text_name), Backbone.pretrained(label_name)
-    hf_tokenizer = AutoTokenizer.from_pretrained(text_name)
-    if AutoTokenizer.from_pretrained(label_name).get_vocab() != hf_tokenizer.get_vocab():
+    positions = getattr(text.model.config, "max_position_embeddings", recipe.text.max_tokens)
+    if recipe.text.max_tokens > positions:
+        raise OnomaError(
+            f"text.max_tokens is {recipe.text.max_tokens}, but the text backbone reads {positions}; lower it."
+        )
+    hf_tokenizer, label_tokenizer = _tokenizer(text_name), _tokenizer(label_name)
+    if label_tokenizer.get_vocab() != hf_tokenizer.get_vocab():
         raise OnomaError("the two backbones have different vocabularies; name two that share a tokenizer.")
     encoder_config = EncoderConfig(
         text_backbone=text.config,
@@ -91,6 +119,20 @@ def build(recipe: Recipe) -> tuple[ModelConfig, DualModel, SubwordTokenizer]:
         share_word_embeddings=recipe.model.share_word_embeddings,
     )
     return config, DualModel(encoder, MarkerHead(head_config)), SubwordTokenizer(hf_tokenizer.backend_tokenizer)
+
+
+def _tokenizer(name: str) -> Any:
+    """Load a backbone's tokenizer by folder or hub id; raises `OnomaError` if it has none that onoma can store."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise OnomaError(f"the tokenizer of {name!r} cannot be loaded ({reason}); add its tokenizer.json.") from None
+    if not tokenizer.is_fast:
+        raise OnomaError(f"the tokenizer of {name!r} has no tokenizer.json; convert it to a fast one.")
+    return tokenizer
 
 
 def type_relations(corpora: Sequence[Corpus], model: DualModel, tokenizer: SubwordTokenizer) -> TypeRelations | None:

@@ -12,7 +12,7 @@ import numpy as np
 from onoma.errors import OnomaError
 from onoma.text.formats import read_documents, read_label_definitions
 from onoma.text.windows import Windower
-from onoma.train.examples import Example, LearningReport, make_examples
+from onoma.train.examples import Example, make_examples
 from onoma.train.recipe import Annotation, Recipe, corpus_name, resolve_data
 from onoma.types import Document
 
@@ -33,7 +33,7 @@ class Corpus:
 
 
 def load_corpora(recipe: Recipe, path: Path) -> list[Corpus]:
-    """Read every corpus that a recipe names, without the rows that it sets aside.
+    """Read every corpus that a recipe names, except those that it holds out.
 
     Args:
         recipe: the recipe.
@@ -46,9 +46,9 @@ def load_corpora(recipe: Recipe, path: Path) -> list[Corpus]:
         sizes: list[float] = []
         loaded: list[Corpus] = []
         for file in files:
-            documents = tuple(read_documents(file))[recipe.held_out_rows :]
-            if not documents:
-                raise OnomaError(f"{file} has no rows beyond the {recipe.held_out_rows} that the recipe sets aside.")
+            documents = tuple(read_documents(file))
+            if not any(row.text.strip() for row in documents):
+                raise OnomaError(f"{file} has no row with any text; remove it from the recipe.")
             definitions = _definitions(file)
             labels = frozenset(definitions) or frozenset(span.label for row in documents for span in row.spans)
             loaded.append(Corpus(corpus_name(file), documents, spec.annotation, spec.share, labels, definitions))
@@ -87,7 +87,6 @@ class ExampleStream:
         self._batch_tokens = batch_tokens
         self._max_width = max_width
         self._seed = seed
-        self.report = LearningReport()
 
     def batches(self, *, skip: int = 0) -> Iterator[list[Example]]:
         """Yield batches for ever; `skip` of them are passed over (to resume)."""
@@ -131,9 +130,7 @@ class ExampleStream:
         return make_examples(
             corpus.documents[row],
             self._windower,
-            corpus=corpus.name,
             annotation=corpus.annotation,
             asked=corpus.labels,
             max_width=self._max_width,
-            report=self.report,
         )

@@ -117,7 +117,7 @@ def _touching_gold(example: Example, valid: np.ndarray) -> np.ndarray:
 
 def _known_columns(example: Example, labels: Sequence[str], relations: TypeRelations | None) -> FloatArray:
     """Return [L]: can the annotation say of this label that an unmarked span does not carry it?"""
-    asked = np.array([label in example.asked for label in labels])
+    asked = np.array([label in example.asked for label in labels], bool)
     if example.annotation is not Annotation.OPEN or relations is None:
         return asked.astype(np.float32)
     types = sorted({label for span in (*example.gold, *example.too_wide) for label in span.labels})
