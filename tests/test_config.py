@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from tiny import model_config
 
 from onoma.config import EncoderConfig, HeadConfig, ModelConfig, TextConfig, from_dict, read_json, to_dict
 from onoma.errors import OnomaError
+from tiny import model_config
 
 
 def changed(*path, **values):
@@ -39,7 +39,8 @@ def test_an_unknown_key_is_named(path):
 
 
 @pytest.mark.parametrize(
-    ("path", "key"), [((), "name"), ((), "encoder"), ((), "head"), (("head",), "width"), (("encoder",), "text_backbone")]
+    ("path", "key"),
+    [((), "name"), ((), "encoder"), ((), "head"), (("head",), "width"), (("encoder",), "text_backbone")],
 )
 def test_a_missing_key_is_named(path, key):
     config = changed()

@@ -68,7 +68,7 @@ def wordpiece() -> SubwordTokenizer:
 def byte_bpe() -> SubwordTokenizer:
     """A byte-level BPE tokenizer without special tokens around a text; some merges tear characters apart."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    merges = [("Ġ", "p"), ("Ġ", "l"), ("i", "n"), ("a", "d"), ("a", "Ã"), ("©", "b"), ("Ĥ", "Ñ"), ("æ", "Ŀ"), ("Ċ", "Ċ")]
+    merges = [tuple(pair) for pair in ("Ġp", "Ġl", "in", "ad", "aÃ", "©b", "ĤÑ", "æĿ", "ĊĊ")]
     vocabulary = ["<pad>", *alphabet, *("".join(pair) for pair in merges)]
     ids = {token: number for number, token in enumerate(vocabulary)}
     backend = Tokenizer(models.BPE(ids, merges))
@@ -78,7 +78,12 @@ def byte_bpe() -> SubwordTokenizer:
 
 
 def model_config(
-    *, units: UnitPolicy = UnitPolicy.WORD, max_tokens: int = 64, max_width: int = 4, lowercase: bool = True, **head: float
+    *,
+    units: UnitPolicy = UnitPolicy.WORD,
+    max_tokens: int = 64,
+    max_width: int = 4,
+    lowercase: bool = True,
+    **head: float,
 ) -> ModelConfig:
     """The configuration of a BERT of two layers and 32 dimensions with a small marker head."""
     backbone = {
@@ -131,7 +136,9 @@ def ner(*, tokenizer=wordpiece, seed: int = 0, **options) -> NER:
 
     model = torch_model(seed=seed, **options)
     weights = Weights({name: tensor.numpy().copy() for name, tensor in model.weights().items()})
-    return NER(model_config(**options), weights, TorchEngine(model, threads=1), tokenizer(), Thresholds(0.5, {"city": 0.4}))
+    return NER(
+        model_config(**options), weights, TorchEngine(model, threads=1), tokenizer(), Thresholds(0.5, {"city": 0.4})
+    )
 
 
 @cache

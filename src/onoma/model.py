@@ -146,9 +146,19 @@ class NER:
         return LabelSet(parsed, vectors, self.fingerprint, self._stages.scorer.project_labels(vectors))
 
     def save(self, folder: str | Path) -> None:
-        """Write the model folder, so that `load` gives equal scores; `onoma.engines.export` adds the ONNX graphs."""
+        """Write the model folder, so that `load` gives equal scores; `onoma.engines.export` adds the ONNX graphs.
+
+        Args:
+            folder: made if it does not exist.
+
+        Raises:
+            OnomaError: if the folder cannot be made.
+        """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OnomaError(f"{folder} cannot be written ({error.strerror}); name another folder.") from None
         self.config.save(folder / "config.json")
         self._tokenizer.save(folder / "tokenizer.json")
         self.thresholds.save(folder / "thresholds.json")

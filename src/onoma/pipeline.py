@@ -68,7 +68,7 @@ def extract(
     documents: dict[int, _Document] = {}
     order: deque[int] = deque()
     chunk: list[Window] = []
-    tokens = 0
+    tokens, limit = 0, CHUNK_BATCHES * batch_tokens
     for number, (text, question) in enumerate(requests):
         document = documents[number] = _Document(text, question)
         order.append(number)
@@ -77,10 +77,13 @@ def extract(
             document.units += window.owned[1] - window.owned[0]
             chunk.append(window)
             tokens += len(window.token_ids)
-            if tokens >= CHUNK_BATCHES * batch_tokens:
+            if tokens >= limit:
                 _score(chunk, documents, stages, batch_tokens)
                 chunk, tokens = [], 0
         document.complete = True
+        if len(order) >= limit:  # texts without windows fill no chunk, but wait behind one that has some
+            _score(chunk, documents, stages, batch_tokens)
+            chunk, tokens = [], 0
         while not chunk and order and documents[order[0]].complete:
             yield _finish(documents.pop(order.popleft()), overlap)
     _score(chunk, documents, stages, batch_tokens)

@@ -33,10 +33,10 @@ class Weights(Mapping[str, FloatArray]):
         self._stored = stored
         self._names = [name for name in stored if not name.endswith(SCALE)]
         for name in self._names:
-            shape = stored[name].shape
-            if stored[name].dtype == np.int8 and (len(shape) != 2 or np.shape(stored.get(name + SCALE)) != shape[:1]):
+            tensor, scales = stored[name], stored.get(name + SCALE)
+            if tensor.dtype == np.int8 and (scales is None or tensor.ndim != 2 or scales.shape != tensor.shape[:1]):
                 raise OnomaError(
-                    f"the int8 tensor {name} lacks a scale for each row; the weights are damaged, fetch the model again."
+                    f"the int8 tensor {name} lacks one scale per row; the weights are damaged, fetch the model again."
                 )
 
     def __getitem__(self, name: str) -> FloatArray:

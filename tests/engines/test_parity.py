@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import ner, save_with_graphs, texts, word_texts
 
 from onoma.decode.thresholds import Thresholds
 from onoma.model import NER, load
@@ -14,6 +13,7 @@ from onoma.text.batch import make_batch
 from onoma.text.tokenizer import SubwordTokenizer
 from onoma.types import Overlap
 from onoma.weights import read_weights
+from tiny import ner, save_with_graphs, texts, word_texts
 
 LABELS = ["city", "person", "a long label of many words"]
 
@@ -24,7 +24,11 @@ def int8_folder(tiny_folder, tmp_path_factory):
     weights = read_weights(tiny_folder / "model.safetensors")
     small = weights.quantised(choose=lambda name: not name.startswith("head."))
     model = NER(
-        ner().config, small, ner()._stages.engine, SubwordTokenizer.load(tiny_folder / "tokenizer.json"), Thresholds(0.5)
+        ner().config,
+        small,
+        ner()._stages.engine,
+        SubwordTokenizer.load(tiny_folder / "tokenizer.json"),
+        Thresholds(0.5),
     )
     return save_with_graphs(model, tmp_path_factory.mktemp("int8"))
 
@@ -43,8 +47,7 @@ def batch_of(model, texts_):
 
 @given(texts_=st.lists(texts(), min_size=1, max_size=4))
 def test_encoded_windows_agree_padding_included(engines, texts_):
-    torch_model, onnx_model = engines
-    batch = batch_of(torch_model, texts_)
+    batch = batch_of(engines[0], texts_)
     if batch is None:
         return
     expected, found = (model._stages.engine.encode(batch) for model in engines)

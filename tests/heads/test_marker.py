@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import head_weights
 
 from onoma.config import HeadConfig
 from onoma.errors import OnomaError
@@ -17,6 +16,7 @@ from onoma.heads import marker
 from onoma.heads.marker import MarkerScorer, list_spans, sigmoid
 from onoma.heads.marker_torch import MarkerHead
 from onoma.types import Encoded
+from tiny import head_weights
 
 EVERYTHING = -np.inf
 

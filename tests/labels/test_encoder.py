@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import byte_bpe, model_config, wordpiece
 
 from onoma.errors import OnomaError
 from onoma.labels import encoder as encoder_module
 from onoma.labels.encoder import LabelEncoder
 from onoma.types import Label
+from tiny import byte_bpe, model_config, wordpiece
 
 NAMES = ["city", "person", "ada", "london city", "the enzyme in the city", "x"]
 
@@ -29,7 +29,9 @@ class CountingEngine:
         self.rows += [tuple(ids[mask == 1]) for ids, mask in zip(token_ids, attention_mask, strict=True)]
         self.cells.append(token_ids.size)
         assert (token_ids[attention_mask == 0] == 0).all()
-        return np.array([[sum(ids[mask == 1]), mask.sum()] for ids, mask in zip(token_ids, attention_mask, strict=True)])
+        return np.array(
+            [[sum(ids[mask == 1]), mask.sum()] for ids, mask in zip(token_ids, attention_mask, strict=True)]
+        )
 
 
 def make(tokenizer=wordpiece):

@@ -7,11 +7,11 @@ from itertools import chain
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import byte_bpe, ner, texts, word_texts
 
 from onoma.config import UnitPolicy
 from onoma.model import load
 from onoma.types import Overlap
+from tiny import byte_bpe, ner, texts, word_texts
 
 LABELS = ["city", "person", "enzyme", "the long city label", "ada"]
 MODELS = pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from unittest import mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import bag_ner, byte_bpe, ner, texts, word_texts, wordpiece
 
 from onoma.config import UnitPolicy
 from onoma.text import windows as windows_module
 from onoma.text.segment import segment
 from onoma.text.windows import CROWDED, SHORTENED
 from onoma.types import Overlap
+from tiny import bag_ner, byte_bpe, ner, texts, word_texts, wordpiece
 
 LABELS = ["city", "person"]
 PARAGRAPH = (

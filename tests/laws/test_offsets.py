@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import bag_ner, byte_bpe, ner, texts, wordpiece
 
 from onoma.config import UnitPolicy
 from onoma.text.segment import segment
 from onoma.types import Overlap
+from tiny import bag_ner, byte_bpe, ner, texts, wordpiece
 
 LABELS = ["city", "person"]
 MODELS = [

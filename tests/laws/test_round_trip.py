@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given
-from tiny import ner, save_with_graphs, texts, word_texts
 
 from onoma.engines.torch import TorchEngine, load_torch_model
 from onoma.model import NER, load
 from onoma.weights import read_weights
+from tiny import ner, save_with_graphs, texts, word_texts
 
 LABELS = ["city", "person"]
 EVERYTHING = {"threshold": 0.0, "overlap": "multi-label"}

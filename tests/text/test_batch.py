@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import byte_bpe, texts, wordpiece
 
 from onoma.config import TextConfig, UnitPolicy
 from onoma.text.batch import CASE_CLASSES, case_class, make_batch, token_budget_batches
 from onoma.text.windows import Windower
+from tiny import byte_bpe, texts, wordpiece
 
 
 @given(texts_=st.lists(texts(), min_size=1, max_size=4), policy=st.sampled_from(UnitPolicy), pad=st.integers(0, 9))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import texts
 
 from onoma.text.segment import MAX_UNIT_CHARS, segment
+from tiny import texts
 
 
 def shown(text: str) -> list[str]:
@@ -24,7 +25,7 @@ def is_visible(char: str) -> bool:
 def test_units_are_ordered_disjoint_and_not_empty(text):
     units = segment(text)
     assert all(start < end for start, end in units)
-    assert all(before[1] <= after[0] for before, after in zip(units, units[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(units))
 
 
 @given(texts())

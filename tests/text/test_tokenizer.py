@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
-from tiny import byte_bpe, texts, wordpiece
 
 from onoma.errors import OnomaError
 from onoma.text.tokenizer import SubwordTokenizer, encodable
+from tiny import byte_bpe, texts, wordpiece
 
 BOTH = pytest.mark.parametrize("tokenizer", [wordpiece, byte_bpe])
 
@@ -27,7 +27,9 @@ def test_offsets_lie_within_the_text_and_never_step_back(tokenizer, text):
 @given(text=texts())
 def test_a_byte_level_tokenizer_reads_every_character(text):
     tokens = byte_bpe().tokenize(text)
-    covered = {position for start, end in zip(tokens.starts, tokens.ends, strict=True) for position in range(start, end)}
+    covered = {
+        position for start, end in zip(tokens.starts, tokens.ends, strict=True) for position in range(start, end)
+    }
     assert covered == set(range(len(text)))
 
 

@@ -1,16 +1,16 @@
-"""Windows: every unit owned once, every span seen whole by its owner, whatever the text, the tokenizer and the sizes."""
+"""Windows: every unit is owned once, every span is seen whole by its owner, whatever the text and the sizes."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from itertools import pairwise
 from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tiny import byte_bpe, texts, word_texts, wordpiece
 
 from onoma.config import TextConfig, UnitPolicy
 from onoma.decode.stitch import to_characters
@@ -20,6 +20,7 @@ from onoma.text import windows as windows_module
 from onoma.text.segment import segment
 from onoma.text.windows import CROWDED, SHORTENED, UNKNOWN, Windower
 from onoma.types import Candidates
+from tiny import byte_bpe, texts, word_texts, wordpiece
 
 WORD, SUBWORD = UnitPolicy.WORD, UnitPolicy.SUBWORD
 KINDS = pytest.mark.parametrize(
@@ -28,7 +29,9 @@ KINDS = pytest.mark.parametrize(
 SIZES = st.tuples(st.integers(16, 60), st.integers(1, 6), st.integers(0, 9))
 
 UNBROKEN = st.lists(
-    st.sampled_from(["東", "京", "1.2", "1,0", "a", "é", "か\u3099", "🇫🇷", "👩\u200d👧", ".", "\x00", "\u200d", "\ud83d"]),
+    st.sampled_from(
+        ["東", "京", "1.2", "1,0", "a", "é", "か\u3099", "🇫🇷", "👩\u200d👧", ".", "\x00", "\u200d", "\ud83d"]
+    ),
     min_size=10,
     max_size=100,
 ).map("".join)
@@ -86,10 +89,12 @@ def test_subword_units_cover_all_that_can_be_seen_and_no_white_space_around(toke
     units = units_of(text, tokenizer, SUBWORD)
     covered = {position for start, end in units for position in range(start, end)}
     visible = {
-        place for place, char in enumerate(text) if not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf")
+        place
+        for place, char in enumerate(text)
+        if not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf")
     }
     assert visible <= covered
-    assert all(before[1] <= after[0] for before, after in zip(units, units[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(units))
     assert all(text[start:end].strip() == text[start:end] != "" for start, end in units)
 
 
@@ -141,7 +146,10 @@ def test_pieces_change_nothing_in_a_text_with_white_space(policy, text, sizes, p
 
 @given(text=UNBROKEN, piece=st.integers(24, 40))
 def test_pieces_do_not_change_the_words_of_an_unbroken_text(text, piece):
-    with mock.patch.object(segment_module, "MAX_UNIT_CHARS", 10), mock.patch.object(windows_module, "PIECE_CHARS", piece):
+    with (
+        mock.patch.object(segment_module, "MAX_UNIT_CHARS", 10),
+        mock.patch.object(windows_module, "PIECE_CHARS", piece),
+    ):
         units = segment(text)
         assume(all(end - start < 10 for start, end in units))  # a word that is cut anyway may be cut elsewhere
         assert owned_units(cut(text, byte_bpe, WORD)[0]) == units
@@ -150,9 +158,12 @@ def test_pieces_do_not_change_the_words_of_an_unbroken_text(text, piece):
 @pytest.mark.parametrize("tokenizer", [wordpiece, byte_bpe])
 @given(run=st.text("ab1\u0301\u200d.,東", min_size=1, max_size=400), piece=st.integers(20, 50))
 def test_an_endless_word_loses_no_character(tokenizer, run, piece):
-    with mock.patch.object(segment_module, "MAX_UNIT_CHARS", 7), mock.patch.object(windows_module, "PIECE_CHARS", piece):
+    with (
+        mock.patch.object(segment_module, "MAX_UNIT_CHARS", 7),
+        mock.patch.object(windows_module, "PIECE_CHARS", piece),
+    ):
         units = owned_units(cut(run, tokenizer, WORD, (16, 2, 0))[0])
-    assert all(before[1] <= after[0] for before, after in zip(units, units[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(units))
     covered = {position for start, end in units for position in range(start, end)}
     assert {position for position, char in enumerate(run) if char != "\u200d"} <= covered
 

@@ -42,21 +42,18 @@ class OnnxEngine:
 
     def encode(self, batch: TokenBatch) -> Encoded:
         """Encode padded windows."""
-        inputs = {
+        inputs: dict[str, np.ndarray] = {
             "token_ids": batch.token_ids,
             "attention_mask": batch.attention_mask,
             "case_ids": batch.case_ids,
             "pool": batch.pool,
         }
-        start, end, residual = self.text_session.run(["start", "end", "residual"], inputs)
+        start, end, residual = _run(self.text_session, ["start", "end", "residual"], inputs)
         return Encoded(start, end, residual, batch.unit_counts)
 
     def encode_labels(self, token_ids: IntArray, attention_mask: IntArray) -> FloatArray:
         """Encode padded labels [L, T] to unit-length vectors [L, D]."""
-        vectors: FloatArray = self._labels.run(["vectors"], {"token_ids": token_ids, "attention_mask": attention_mask})[
-            0
-        ]
-        return vectors
+        return _run(self._labels, ["vectors"], {"token_ids": token_ids, "attention_mask": attention_mask})[0]
 
     @cached_property
     def text_session(self) -> onnxruntime.InferenceSession:
@@ -99,3 +96,16 @@ class OnnxEngine:
             return self._weights.stored(name)[:, None]
         wants_int8 = any(name + SCALE in entries for entries in self._used.values())
         return np.asarray(self._weights.stored(name) if wants_int8 else self._weights[name], order="C")
+
+
+def _run(session: onnxruntime.InferenceSession, names: list[str], inputs: dict[str, np.ndarray]) -> list[FloatArray]:
+    """Compute the named results; token ids beyond the embedding table, for example, are an `OnomaError`."""
+    try:
+        results: list[FloatArray] = session.run(names, inputs)
+    except Exception as error:  # onnxruntime raises many kinds, none of them ours
+        reason = str(error).splitlines()[0]
+        raise OnomaError(
+            f"the encoder failed ({reason}); either memory is short (lower batch_tokens), or the tokenizer or "
+            "config.json is another model's (fetch the model again)."
+        ) from None
+    return results

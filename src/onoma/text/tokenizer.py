@@ -29,7 +29,7 @@ class Tokens:
 
 
 class SubwordTokenizer:
-    """A `tokenizer.json` that never truncates, never pads and accepts every Python string.
+    """A `tokenizer.json` that never truncates, never pads, accepts every Python string and reads all of it as text.
 
     Args:
         backend: the tokenizer; its own truncation and padding settings are switched off.
@@ -38,6 +38,7 @@ class SubwordTokenizer:
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         backend.no_truncation()
         backend.no_padding()
+        backend.encode_special_tokens = True  # "[SEP]" in a text is five characters, not the end of the text
         self._backend = backend
         self.prefix, self.suffix = self._special_tokens()
         self.pad_id = self._token_id("[PAD]", "<pad>", "<|padding|>", default=0)
