@@ -27,12 +27,12 @@ def describe(path_or_name: str | Path | None = None) -> dict[str, str]:
     thresholds = Thresholds.load(folder / "thresholds.json")
     parameters, quantised = _count_parameters(folder / "model.safetensors")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    backbone = config.encoder.text_backbone
+    backbone = config.encoder.text_backbone.get("model_type", "unknown backbone")
     return {
         "name": config.name,
         "folder": str(folder),
         "format version": str(config.format_version),
-        "architecture": f"dual encoder ({backbone['model_type']}, width {config.head.width}), marker head",
+        "architecture": f"dual encoder ({backbone}, width {config.head.width}), marker head",
         "parameters": f"{parameters:,}, {quantised:,} of them stored as int8",
         "units": f"{config.text.units.value}s; spans of up to {config.head.max_width}",
         "window": f"{config.text.max_tokens} sub-tokens, {config.text.overlap_units} units overlap",

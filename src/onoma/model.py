@@ -63,16 +63,17 @@ class NER:
         self._weights = weights
         self._tokenizer = tokenizer
         self._label_encoder = LabelEncoder(engine, tokenizer, config.encoder)
-        self._head = {name.removeprefix(HEAD): weights[name] for name in weights if name.startswith(HEAD)}
+        head = {name.removeprefix(HEAD): weights[name] for name in weights if name.startswith(HEAD)}
         windower = Windower(tokenizer, config.text, max_width=config.head.max_width)
-        self._stages = Stages(windower, engine, MarkerScorer(config.head, self._head), tokenizer.pad_id)
+        self._stages = Stages(windower, engine, MarkerScorer(config.head, head), tokenizer.pad_id)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Identifies the model whose label vectors fit: a hash over its configuration and head."""
+        """Identifies the model whose label vectors fit: a hash over its configuration, head and all its vectors."""
         digest = hashlib.sha256(repr(self.config).encode())
-        for name in sorted(self._head):
-            digest.update(self._head[name].tobytes())
+        for name in sorted(self._weights):
+            if name.startswith(HEAD) or self._weights.stored(name).ndim < 2:
+                digest.update(self._weights.stored(name).tobytes())
         return digest.hexdigest()[:16]
 
     def extract(
@@ -94,7 +95,8 @@ class NER:
         Raises:
             OnomaError: if an argument cannot be used.
         """
-        return next(self.extract_many([text], labels, threshold=threshold, overlap=overlap))
+        mode, question = _overlap(overlap), self._question(labels, threshold)
+        return next(extract([(_text(text, 0), question)], self._stages, overlap=mode, batch_tokens=BATCH_TOKENS))
 
     def extract_many(
         self,

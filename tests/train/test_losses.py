@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from onoma.train.losses import focal_loss
+from onoma.train.losses import focal_loss, specificity_loss
 
 
 def sample(scale: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -70,3 +70,13 @@ def test_weightless_elements_and_missing_positives_do_no_harm() -> None:
     loss.backward()
     assert loss.item() == pytest.approx(0.5 * np.log1p(np.exp(-2.0)), rel=1e-5)
     assert logits.grad[0] == 0.0
+
+
+def test_the_specificity_loss_falls_with_the_gap_between_own_and_broader_type() -> None:
+    logits = torch.zeros(1, 2, 1, 3)
+    pairs = torch.tensor([[0, 1, 0, 2, 0]])
+    level = specificity_loss(logits, pairs)
+    assert level.item() == pytest.approx(np.log1p(np.e))
+    logits[0, 1, 0, 2] = 5.0
+    assert specificity_loss(logits, pairs) < level
+    assert specificity_loss(logits, torch.zeros(0, 5, dtype=torch.long)).item() == 0.0

@@ -271,3 +271,17 @@ def test_a_batch_without_any_type_has_no_columns() -> None:
     assert choose([example(annotation=Annotation.OPEN)]) == ()
     made = targets(example(annotation=Annotation.PARTIAL), [])
     assert made.target.shape == (1, 6, MAX_WIDTH, 0)
+
+
+def test_a_mention_is_ranked_above_its_broader_types(relations: TypeRelations) -> None:
+    """Whether the mention itself lists the broader type or only another mention of its type did."""
+    row = example((1, 2, "singer"), (4, 4, "city"), annotation=Annotation.OPEN)
+    made = targets(row, ("city", "person", "singer"), relations)
+    assert made.narrower.tolist() == [[0, 1, 1, 2, 1]]
+
+
+def test_types_marked_as_broader_than_each_other_are_not_ranked() -> None:
+    spans = (Span(0, 1, "place", ("location",)), Span(0, 1, "location", ("place",)))
+    mutual = TypeRelations([Document("x", spans)], lambda names: np.eye(len(names), dtype=np.float32))
+    assert mutual.broader("place") == frozenset()
+    assert mutual.broader("unknown") == frozenset()

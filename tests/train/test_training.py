@@ -95,3 +95,14 @@ def test_the_model_tells_labels_apart_that_stand_alone(folder: Path) -> None:
     ner = onoma.load(folder)
     found = {label: [ent.text for ent in ner.extract("Mira has a quen.", [label])] for label in LABELS}
     assert found == {"zork": ["Mira"], "blip": ["quen"]}
+
+
+def test_training_can_start_from_a_model_and_fits_its_threshold_on_held_out_files(
+    folder: Path, recipe: Path, trained: Path, tmp_path: Path
+) -> None:
+    shutil.copyfile(trained / "nonsense.jsonl", recipe.parent / "out.jsonl")
+    overrides = [f"model.initial={folder}", "optim.steps=1", "optim.head_lr=0.0", 'held_out=["out.jsonl"]']
+    train(recipe, output=tmp_path / "next", overrides=[*overrides, "optim.backbone_lr=0.0", "optim.label_lr=0.0"])
+    ner = onoma.load(tmp_path / "next", engine="torch")
+    assert f1(ner, trained / "nonsense.jsonl") == 1.0
+    assert "out" in ner.thresholds.fitted_on

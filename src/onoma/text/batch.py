@@ -11,9 +11,10 @@ from onoma.types import IntArray, TokenBatch, Window
 
 CASE_CLASSES = 6
 """Number of values of `case_class`."""
+CASE_CHARS = 32
+"""Characters of a sub-token that are looked at; bounds what the cache of classes holds."""
 
 
-@lru_cache(maxsize=100_000)
 def case_class(piece: str) -> int:
     """Return the letter-case class of a sub-token's characters.
 
@@ -22,6 +23,11 @@ def case_class(piece: str) -> int:
         >>> [case_class(piece) for piece in ("(", "cat", "Rome", "NASA", "iPod", "1987")]
         [0, 1, 2, 3, 4, 5]
     """
+    return _case_class(piece[:CASE_CHARS])
+
+
+@lru_cache(maxsize=100_000)
+def _case_class(piece: str) -> int:
     if piece.islower():
         return 1
     if piece.isupper():

@@ -23,7 +23,7 @@ from onoma.labels.labelset import label_text
 from onoma.text.batch import make_batch
 from onoma.text.tokenizer import SubwordTokenizer
 from onoma.train.examples import Example, hide_case
-from onoma.train.losses import focal_loss
+from onoma.train.losses import focal_loss, specificity_loss
 from onoma.train.recipe import OptimSpec, Recipe
 from onoma.train.relations import TypeRelations
 from onoma.train.stream import Corpus, ExampleStream
@@ -118,6 +118,7 @@ class Trainer:
         loss = loss + optim.mention_weight * focal_loss(
             mention.float(), _tensor(targets.mention_target), _tensor(targets.mention_weight), **focal
         )
+        loss = loss + optim.specificity_weight * specificity_loss(logits.float(), _tensor(targets.narrower))
         if not torch.isfinite(loss):
             raise OnomaError(f"the loss is {loss.item()}; lower the learning rates of the recipe.")
         optimizer.zero_grad(set_to_none=True)

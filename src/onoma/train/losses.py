@@ -28,3 +28,22 @@ def focal_loss(logits: Tensor, targets: Tensor, weights: Tensor, *, alpha: float
     balance = torch.where(targets > 0, alpha, 1 - alpha)
     total = -(weights * balance * discount * log_probability).sum()
     return total / (weights * targets).sum().clamp(min=1.0)
+
+
+def specificity_loss(logits: Tensor, narrower: Tensor) -> Tensor:
+    """Rank a mention's own type above its broader types: the mean of softplus(1 - gap), the gap in logits.
+
+    Both are right answers, but where a user asks for `politician` and `person`, the narrower one is the better answer.
+
+    Args:
+        logits: [B, U, K, L].
+        narrower: [P, 5] as in `Targets`; without pairs the loss is 0.
+
+    Returns:
+        a scalar.
+    """
+    if not len(narrower):
+        return logits.new_zeros(())
+    row, first, width, own, broader = narrower.T
+    gap = logits[row, first, width, own] - logits[row, first, width, broader]
+    return functional.softplus(1.0 - gap).mean()

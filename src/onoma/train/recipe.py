@@ -58,6 +58,7 @@ class ModelSpec:
         inner, max_width: sizes of the marker head.
         label_pooling: how label states become one vector.
         share_word_embeddings, freeze_word_embeddings: one word-embedding table for both sides; keep it as it is.
+        initial: a model folder of the same architecture whose weights to start from; empty for pretrained backbones.
     """
 
     text_backbone: str
@@ -67,6 +68,7 @@ class ModelSpec:
     label_pooling: Pooling = Pooling.MEAN
     share_word_embeddings: bool = True
     freeze_word_embeddings: bool = True
+    initial: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ class OptimSpec:
         weight_decay, clip: AdamW decay and gradient-norm limit.
         focal_alpha, focal_gamma: focal loss (weight of positives, focusing exponent).
         mention_weight: weight of the label-free mention loss.
+        specificity_weight: weight of the loss that ranks a mention's own type above its broader types.
     """
 
     steps: int
@@ -102,6 +105,7 @@ class OptimSpec:
     focal_alpha: float = 0.75
     focal_gamma: float = 1.0
     mention_weight: float = 0.25
+    specificity_weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,11 @@ class TypeRelations:
                     close[i, column] = self._lineal(one, other)
         return close
 
+    def broader(self, name: str) -> frozenset[str]:
+        """Return the types that the corpus marks as broader than `name`, also transitively, and never as narrower."""
+        ancestors = self._ancestors.get(name, frozenset())
+        return frozenset(label for label in ancestors if name not in self._ancestors[label])
+
     def _lineal(self, one: str, other: str) -> bool:
         return (
             one == other

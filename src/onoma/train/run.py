@@ -18,6 +18,7 @@ from onoma.engines.torch import DualModel, bf16_is_fast
 from onoma.errors import OnomaError
 from onoma.evaluate.run import fit_threshold
 from onoma.heads.marker_torch import MarkerHead
+from onoma.model import find_model
 from onoma.text.tokenizer import SubwordTokenizer
 from onoma.text.windows import Windower
 from onoma.train.loop import Trainer, pad_labels
@@ -70,7 +71,10 @@ def train(recipe_path: Path, *, output: Path, resume: bool = False, overrides: S
         seed=recipe.seed,
     )
     validator = Validator(recipe, recipe_path, config, model, tokenizer)
-    relations = type_relations(corpora, model, tokenizer)
+    relations = type_relations(corpora, model, tokenizer)  # by the pretrained label encoder, so before other weights
+    if recipe.model.initial:
+        initial = read_weights(find_model(recipe.model.initial) / "model.safetensors")
+        model.load_weights({name: torch.from_numpy(np.array(array)) for name, array in initial.items()})
     write_unlearnable(corpora, windower, output / "unlearnable.txt", max_width=recipe.model.max_width)
     Trainer(recipe, model, tokenizer, config.encoder, corpora, stream, relations, output, validator.scores).run(
         resume=resume

@@ -5,7 +5,7 @@ The loss is masked to what the annotation can vouch for; every rule is one small
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from onoma.train.examples import Example, GoldSpan
 from onoma.train.recipe import Annotation
 from onoma.train.relations import TypeRelations
-from onoma.types import FloatArray
+from onoma.types import FloatArray, IntArray
 
 VAGUE_WEIGHT = 0.3
 """Loss weight of positives whose type names no kind of thing, such as `legal term` or `type of wood`."""
@@ -27,6 +27,7 @@ class Targets:
         labels: the L label columns.
         target, weight: [B, U, K, L]; span (i, k) covers units i..i+k.
         mention_target, mention_weight: [B, U, K].
+        narrower: [P, 5] a row, first unit and width index, the column of the mention's own type and of a broader one.
     """
 
     labels: tuple[str, ...]
@@ -34,6 +35,7 @@ class Targets:
     weight: FloatArray
     mention_target: FloatArray
     mention_weight: FloatArray
+    narrower: IntArray
 
 
 def choose_labels(
@@ -76,6 +78,7 @@ def make_targets(
     target, weight = np.zeros((*shape, len(labels)), np.float32), np.zeros((*shape, len(labels)), np.float32)
     mention_target, mention_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     column_of = {label: column for column, label in enumerate(labels)}
+    narrower: list[tuple[int, ...]] = []
     for row, example in enumerate(examples):
         valid = _valid_spans(len(example.window.starts), n_units, n_widths)
         touching = _touching_gold(example, valid)
@@ -90,7 +93,23 @@ def make_targets(
                 if label in column_of:
                     target[(*at, column_of[label])] = 1.0
                     weight[(*at, column_of[label])] = VAGUE_WEIGHT if is_vague(label) else 1.0
-    return Targets(labels, target, weight, mention_target, mention_weight)
+        narrower += [(row, *pair) for pair in _narrower(example, column_of, relations)]
+    pairs = np.array(narrower, np.int64).reshape(-1, 5)
+    return Targets(labels, target, weight, mention_target, mention_weight, pairs)
+
+
+def _narrower(
+    example: Example, column_of: dict[str, int], relations: TypeRelations | None
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (first unit, width index, own column, broader column) of each mention whose own type is a column."""
+    for span in example.gold:
+        own = column_of.get(span.labels[0])
+        if own is None:
+            continue
+        known = relations.broader(span.labels[0]) if relations is not None else frozenset[str]()
+        for label in sorted((known | set(span.labels[1:])) - {span.labels[0]}):
+            if label in column_of:
+                yield span.first, span.last - span.first, own, column_of[label]
 
 
 def is_vague(label: str) -> bool:
