@@ -70,6 +70,8 @@ class OnnxEngine:
 
         onnxruntime.set_default_logger_severity(3)
         options = onnxruntime.SessionOptions()
+        # Waiting threads sleep instead of spinning: the scorer runs between two batches and needs their cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if self._threads is not None:
             options.intra_op_num_threads = self._threads
         names = self._used.get(name, [])

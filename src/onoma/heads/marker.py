@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -105,6 +107,12 @@ class MarkerScorer:
         Returns:
             Candidates with `window` the row in the batch, `start` and `end` in units, in order of (window, start, end).
         """
+        with _blas().limit(limits=1, user_api="blas"):  # its threads would fight those of the encoder's engine
+            return self._candidates(enc, owned, labels, logit_thresholds)
+
+    def _candidates(
+        self, enc: Encoded, owned: IntArray, labels: LabelProjection, logit_thresholds: FloatArray
+    ) -> Candidates:
         spans = list_spans(enc.unit_counts, owned, self._max_width)
         hidden = enc.start[spans.row, spans.first]
         hidden += enc.end[spans.row, spans.first + spans.width]
@@ -187,6 +195,14 @@ def _span_norms(residual: FloatArray, spans: _Spans) -> FloatArray:
     square = corner[row, high, high] - corner[row, low, high] - corner[row, high, low] + corner[row, low, low]
     norms: FloatArray = np.sqrt(np.maximum(square, 1e-12)).astype(np.float32)
     return norms
+
+
+@cache
+def _blas() -> Any:
+    """Return the control over numpy's linear-algebra threads."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _blocks(size: int, length: int) -> list[slice]:
