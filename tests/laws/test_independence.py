@@ -32,8 +32,8 @@ def scores_by_span(extraction):
 def assert_same(found, expected, *, within=1e-5):
     """Compare extractions: shared spans must agree, and others may differ only through a tie between overlapping spans.
 
-    A tie that falls the other way may decide, in turn, about the spans that overlap the two: so ties are looked for in each
-    group of differing spans that hang together by overlap.
+    A tie that falls the other way may decide, in turn, about the spans that overlap the two: so ties are looked for in
+    each group of differing spans that hang together by overlap.
     """
     found, expected = scores_by_span(found), scores_by_span(expected)
     for key in found.keys() & expected.keys():
