@@ -10,6 +10,7 @@ import pytest
 
 from onoma.errors import OnomaError
 from onoma.labels.labelset import LabelSet
+from onoma.model import load
 from onoma.pipeline import CHUNK_BATCHES
 from onoma.types import Entity, Label, Overlap
 from tiny import bag_ner, ner, wordpiece
@@ -209,3 +210,26 @@ def test_markers_in_a_text_are_text():
     assert [ent.text for ent in extraction] == text.replace("[", "[ ").replace("]", " ]").split()
     assert extraction.report.unhandled == {}
     assert wordpiece().tokenize("[SEP]").ids.tolist() == wordpiece().tokenize("[ SEP ]").ids.tolist()
+
+
+def test_what_was_read_before_a_bad_row_is_answered() -> None:
+    def rows():
+        yield from ("ada", "london")
+        raise OnomaError("line 3 is bad.")
+
+    found = ner().extract_many(rows(), ["person"], threshold=0.0)
+    assert [next(found).text, next(found).text] == ["ada", "london"]
+    with pytest.raises(OnomaError, match="line 3"):
+        next(found)
+
+
+@pytest.mark.parametrize("name", ["", 3, "no such folder"])
+def test_a_model_that_is_no_folder(name) -> None:
+    with pytest.raises(OnomaError, match="not a model folder"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["per\0son", "per\nson", "p\ud800"])
+def test_labels_with_control_characters_are_refused(name) -> None:
+    with pytest.raises(OnomaError, match="control character"):
+        ner().extract("ada", [name])

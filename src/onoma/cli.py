@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         abandon_stdout()
         reason = error.strerror or str(error)
-        return _failed(f"{error.filename}: {reason}" if error.filename else reason)
+        return _failed(f"{error.filename}: {reason}; name a file that can be opened." if error.filename else reason)
     return 0
 
 

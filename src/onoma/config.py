@@ -197,7 +197,10 @@ def from_dict(kind: type[ConfigT], values: Mapping[str, Any], *, where: str) -> 
     if missing:
         raise OnomaError(f"{where} lacks the key {missing[0]!r}; add it.")
     converted = {name: _convert(hints[name], value, where=f"{where}: {name}") for name, value in values.items()}
-    return kind(**converted)
+    try:
+        return kind(**converted)
+    except OnomaError as error:
+        raise OnomaError(f"{where}: {error}") from None
 
 
 def _convert(hint: Any, value: Any, *, where: str) -> Any:

@@ -121,8 +121,8 @@ class NER:
         """
         if isinstance(texts, str):
             raise OnomaError("texts is a single string, but a list of texts was expected; use extract() for one text.")
-        if batch_tokens < 1:
-            raise OnomaError(f"batch_tokens is {batch_tokens}, but must be at least 1.")
+        if not isinstance(batch_tokens, int) or batch_tokens < 1:
+            raise OnomaError(f"batch_tokens is {batch_tokens!r}, but must be a whole number of at least 1.")
         mode = _overlap(overlap)
         if _is_label_set(labels):
             question = self._question(cast(Labels, labels), threshold)
@@ -181,7 +181,7 @@ class NER:
                 labels = next(sets)
             except StopIteration:
                 raise OnomaError(
-                    f"there are only {number} label sets, but more texts; give one label set per text."
+                    f"the label sets end at text {number}, but there are more texts; give one label set per text."
                 ) from None
             yield _text(text, number), self._question(labels, threshold)
         if next(sets, None) is not None:
@@ -213,8 +213,8 @@ def find_model(path_or_name: str | Path | None) -> Path:
     """Return the folder of a model; raises `OnomaError` if there is none."""
     if path_or_name is None or str(path_or_name) == "default":
         return DEFAULT_MODEL
-    folder = Path(path_or_name)
-    if not folder.is_dir():
+    folder = Path(path_or_name) if isinstance(path_or_name, str | Path) else None
+    if not path_or_name or folder is None or not folder.is_dir():
         raise OnomaError(f"{str(path_or_name)!r} is not a model folder; give the path of one, or 'default'.")
     return folder
 
@@ -254,7 +254,7 @@ def _overlap(mode: Overlap | str) -> Overlap:
 def _text(text: object, number: int) -> str:
     if not isinstance(text, str):
         raise OnomaError(
-            f"text {number} is a {type(text).__name__}, but a string was expected; decode or convert it first."
+            f"text {number} is of type {type(text).__name__}, but a string was expected; decode or convert it first."
         )
     return text
 

@@ -64,12 +64,24 @@ def extract(
         stages: the model's parts.
         overlap: which entities may share characters.
         batch_tokens: sub-tokens of one forward pass, padding included.
+
+    Raises:
+        Exception: what `requests` raises, after the texts before it were answered.
     """
     documents: dict[int, _Document] = {}
     order: deque[int] = deque()
     chunk: list[Window] = []
     tokens, limit = 0, CHUNK_BATCHES * batch_tokens
-    for number, (text, question) in enumerate(requests):
+    failure: Exception | None = None
+    source = enumerate(requests)
+    while True:
+        try:
+            number, (text, question) = next(source)
+        except StopIteration:
+            break
+        except Exception as error:  # a bad row must not cost the answers to the good ones before it
+            failure = error
+            break
         document = documents[number] = _Document(text, question)
         order.append(number)
         for window in stages.windower.windows(text, doc=number, unhandled=document.unhandled):
@@ -89,6 +101,8 @@ def extract(
     _score(chunk, documents, stages, batch_tokens)
     for number in order:
         yield _finish(documents[number], overlap)
+    if failure is not None:
+        raise failure
 
 
 def _score(chunk: Sequence[Window], documents: dict[int, _Document], stages: Stages, batch_tokens: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -37,6 +38,9 @@ class LabelSet:
 
 Labels = Sequence[str | Label] | Mapping[str, str] | LabelSet
 """What users may pass as labels: names or `Label`s, a dict name -> definition, or an encoded set."""
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def parse_labels(labels: Sequence[str | Label] | Mapping[str, str]) -> tuple[Label, ...]:
@@ -84,6 +88,8 @@ def _check(label: object, position: int) -> None:
         raise OnomaError(
             f"label {position} is {label.name!r}, which has no letter or digit; give it a name or remove it."
         )
+    if _CONTROL.search(label.name):
+        raise OnomaError(f"label {position} is {label.name!r}, which has a control character; write it as plain text.")
 
 
 def label_text(label: Label, template: str) -> str:
