@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from onoma.types import Encoded, FloatArray, IntArray, TokenBatch
+from onoma.labels.encoder import LabelEngine
+from onoma.types import Encoded, TokenBatch
 
 
-class Engine(Protocol):
+class Engine(LabelEngine, Protocol):
     """Executes a model; two engines of one model agree (fp32: probabilities within 1e-4)."""
 
     def encode(self, batch: TokenBatch) -> Encoded:
         """Encode padded windows."""
-        ...
-
-    def encode_labels(self, token_ids: IntArray, attention_mask: IntArray) -> FloatArray:
-        """Encode padded labels [L, T] to unit-length vectors [L, D]."""
         ...
